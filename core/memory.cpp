@@ -1,0 +1,142 @@
+#include "core/memory.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <vector>
+
+#include "core/error.h"
+
+namespace casimir {
+
+namespace cuda {
+void* allocate(size_t bytes);
+void release(void* data);
+void copy(void* to, Device to_device, const void* from, Device from_device, size_t bytes);
+void fill_bytes(void* data, int value, size_t bytes);
+}  // namespace cuda
+
+namespace {
+
+std::atomic<bool> poison_on{false};
+
+// Four size classes per power of two, from 64 bytes on: at most a quarter of a block is unused.
+struct SizeClass {
+  int number;
+  size_t bytes;
+};
+SizeClass size_class(size_t bytes) {
+  size_t units = std::max<size_t>((bytes + 63) / 64, 1);
+  if (units <= 4) return {static_cast<int>(units) - 1, units * 64};
+  int power = std::bit_width(units - 1) - 1;  // 2^power < units <= 2^(power + 1)
+  size_t step = size_t{1} << (power - 2);
+  size_t steps = (units + step - 1) / step;  // 5 .. 8
+  return {4 * (power - 1) + static_cast<int>(steps) - 5, steps * step * 64};
+}
+
+struct Pool {
+  std::mutex mutex;
+  std::array<std::vector<void*>, 256> free;
+  MemoryStatistics statistics;
+};
+// Two pools, one per device; never destroyed, because buffers may outlive static objects.
+Pool& pool_of(Device device) {
+  static Pool* pools = new Pool[2];
+  return pools[device == Device::cuda];
+}
+
+void* system_allocate(size_t bytes, Device device) {
+  if constexpr (cuda_built)
+    if (device == Device::cuda) return cuda::allocate(bytes);
+  void* data = std::aligned_alloc(64, bytes);
+  if (!data) fail<DeviceError>(device, ": out of memory: wanted ", bytes >> 20, " MiB");
+  return data;
+}
+void fill_with_nan(void* data, Device device, size_t bytes) {
+  if constexpr (cuda_built)
+    if (device == Device::cuda) return cuda::fill_bytes(data, 0xFF, bytes);
+  std::memset(data, 0xFF, bytes);
+}
+void system_release(void* data, Device device) {
+  if constexpr (cuda_built)
+    if (device == Device::cuda) return cuda::release(data);
+  std::free(data);
+}
+
+}  // namespace
+
+Buffer::Buffer(size_t bytes, Device device) : bytes_(bytes), device_(device) {
+  SizeClass klass = size_class(bytes);
+  Pool& pool = pool_of(device);
+  {
+    std::lock_guard lock(pool.mutex);
+    auto& list = pool.free[klass.number];
+    if (!list.empty()) {
+      data_ = list.back();
+      list.pop_back();
+    }
+    MemoryStatistics& s = pool.statistics;
+    s.in_use += static_cast<int64_t>(klass.bytes);
+    s.peak = std::max(s.peak, s.in_use);
+    if (!data_) s.reserved += static_cast<int64_t>(klass.bytes), ++s.system_calls;
+  }
+  if (!data_) data_ = system_allocate(klass.bytes, device);
+  if (poison_on) fill_with_nan(data_, device, klass.bytes);
+}
+
+Buffer::~Buffer() {
+  if (parent_) return;
+  SizeClass klass = size_class(bytes_);
+  Pool& pool = pool_of(device_);
+  std::lock_guard lock(pool.mutex);
+  pool.free[klass.number].push_back(data_);
+  pool.statistics.in_use -= static_cast<int64_t>(klass.bytes);
+}
+
+void Buffer::move_into(std::shared_ptr<Buffer> other, size_t offset) {
+  check<Error>(!parent_ && other->device_ == device_ && offset + bytes_ <= other->bytes_,
+               "buffer: cannot move ", bytes_, " bytes to offset ", offset, " of ", other->bytes_);
+  void* target = static_cast<char*>(other->data_) + offset;
+  if (device_ == Device::cpu)
+    std::memcpy(target, data_, bytes_);
+  else if constexpr (cuda_built)
+    cuda::copy(target, device_, data_, device_, bytes_);
+  SizeClass klass = size_class(bytes_);
+  Pool& pool = pool_of(device_);
+  std::lock_guard lock(pool.mutex);
+  pool.free[klass.number].push_back(data_);
+  pool.statistics.in_use -= static_cast<int64_t>(klass.bytes);
+  data_ = target;
+  parent_ = std::move(other);
+}
+
+MemoryStatistics memory_statistics() {
+  Pool& pool = pool_of(Device::cpu);
+  std::lock_guard lock(pool.mutex);
+  return pool.statistics;
+}
+
+void release_cached_memory() {
+  for (Device device : {Device::cpu, Device::cuda}) {
+    Pool& pool = pool_of(device);
+    std::lock_guard lock(pool.mutex);
+    for (auto& list : pool.free) {
+      for (void* data : list) system_release(data, device);
+      list.clear();
+    }
+    pool.statistics.reserved = pool.statistics.in_use;
+  }
+}
+
+void set_poison(bool on) {
+  poison_on = on;
+}
+bool poison() {
+  return poison_on;
+}
+
+}  // namespace casimir

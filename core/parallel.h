@@ -1,0 +1,31 @@
+// Work over threads with chunk boundaries that depend on sizes alone, so that results have the
+// same bits for 1, 2 or 8 threads.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+namespace casimir {
+
+int num_threads();
+void set_num_threads(int count);  // 0: what the machine, OMP_NUM_THREADS or Slurm allows
+int available_threads();          // that number
+
+// Calls f(begin, end) for the chunks [0, grain), [grain, 2 grain) ... of [0, n). Chunks may run on
+// any thread in any order; the first exception is rethrown here. Nested calls run in the caller.
+void parallel_chunks(int64_t n, int64_t grain, const std::function<void(int64_t, int64_t)>& f);
+
+template <class F>
+void parallel_for(int64_t n, int64_t grain, F&& f) {
+  if (n <= 0) return;
+  if (n <= grain) return f(int64_t{0}, n);
+  parallel_chunks(n, grain, std::forward<F>(f));
+}
+
+// A chunk size so that a chunk holds about 16 k element operations.
+inline int64_t grain_for(int64_t work_per_item) {
+  int64_t grain = 16384 / (work_per_item > 0 ? work_per_item : 1);
+  return grain > 0 ? grain : 1;
+}
+
+}  // namespace casimir
