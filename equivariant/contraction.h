@@ -36,21 +36,28 @@ struct Term {
   int32_t channels = 1;     // as many consecutive numbers of every channel operand
 };
 
+struct ContractionProgram;
+
 class Plan {
  public:
+  Plan() = default;
   // operands: the inputs, then the output. Every term is checked against the widths.
   Plan(std::vector<Operand> operands, std::vector<Term> terms);
 
-  size_t inputs() const;
-  const std::vector<Operand>& operands() const;
-  const std::vector<Term>& terms() const;
-  // The plan whose output is input a and whose input a is this plan's output. Kept after the first call.
-  const Plan& with_output(size_t a) const;
+  size_t inputs() const { return order_.size() - 1; }
+  // Operand i of this plan: the inputs in order, then (i = inputs()) the output.
+  const Operand& operand(size_t i) const;
+  size_t terms() const;
+  // The plan whose output is input a and whose input a is this plan's output.
+  Plan with_output(size_t a) const;
+  // Terms grouped for the kernels (contraction_program.h); made at the first call.
+  const ContractionProgram& program() const;
 
  private:
-  friend struct ContractKernel;
-  struct Data;
-  std::shared_ptr<Data> data_;
+  struct Family;  // operands and terms, shared by all exchanges of output and inputs
+  Plan(std::shared_ptr<Family> family, std::vector<int> order);
+  std::shared_ptr<Family> family_;
+  std::vector<int> order_;  // operand i here is operand order_[i] of the family
 };
 
 // inputs[i]: [rows_i, width_i], contiguous with any trailing shape of that many numbers (for example

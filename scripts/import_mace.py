@@ -115,7 +115,7 @@ def check_radial(radial, r_max):
     need(np.allclose(radii, r_max), "r_max different in basis, cutoff and model")
     expected = np.pi / r_max * np.arange(1, basis.bessel_weights.numel() + 1)
     found = basis.bessel_weights.detach().double().numpy()
-    need(np.allclose(found, expected, rtol=1e-6), "bessel_weights other than n pi / r_max (trained)")
+    need(np.allclose(found, expected, rtol=1e-6), "trained bessel_weights, not n pi / r_max")
     p = cutoff.p.item()
     need(p == int(p) and p >= 2, f"num_polynomial_cutoff = {p}")
     return basis.bessel_weights.numel(), int(p)

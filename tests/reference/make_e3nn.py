@@ -5,8 +5,8 @@ Made with e3nn 0.4.4 and torch 2.15.0 (requirements.txt):
     python make_e3nn.py e3nn.safetensors
 
 Every array is float64. The file holds
-  cg/L1_L2_L3          wigner_3j(L1, L2, L3), [2 L1+1, 2 L2+1, 2 L3+1]: every L1 <= L2 <= L3 <= 6 and
-                       forty other orders of such triples
+  cg/L1_L2_L3          wigner_3j(L1, L2, L3), [2 L1+1, 2 L2+1, 2 L3+1]: every L1 <= L2 <= L3 <= 6,
+                       and forty other orders of such triples
   angles, rotation     [4, 3] Euler angles (alpha, beta, gamma: about y, x, y) and their [4, 3, 3]
   D/l                  [4, 2l+1, 2l+1], l <= 11, of those rotations
   vectors              [32, 3]: the six axes, then random ones of any length

@@ -87,8 +87,8 @@ def make_batch(frames):
     return table.zs, Batch.from_data_list(graphs)
 
 
-def make_model(zs, batch, seed, scaled=True, **changes):
-    """Random weights; few neighbours and large radial weights make forces of about 1 eV/A."""
+def make_model(zs, batch, seed, few, scaled=True, **changes):
+    """Random weights; too few neighbours and large radial weights make forces of about 1 eV/A."""
     torch.manual_seed(seed)
     options = {**DEFAULTS, **changes}
     options["hidden_irreps"] = o3.Irreps(options["hidden_irreps"])
@@ -96,7 +96,7 @@ def make_model(zs, batch, seed, scaled=True, **changes):
         options.update(atomic_inter_scale=0.8, atomic_inter_shift=0.15)
     kind = modules.ScaleShiftMACE if scaled else modules.MACE
     model = kind(num_elements=len(zs), atomic_numbers=zs, atomic_energies=torch.randn(len(zs)),
-                 avg_num_neighbors=batch.edge_index.shape[1] / batch.num_nodes / 3, **options)
+                 avg_num_neighbors=batch.edge_index.shape[1] / batch.num_nodes / few, **options)
     for block in model.interactions:
         block.conv_tp_weights.layer0.weight.data *= 4
     return model
@@ -108,10 +108,10 @@ def evaluate(model, batch, periodic):
     return {name: out[name].detach().numpy() for name in names}
 
 
-def write_models(out, prefix, frames, models, periodic):
+def write_models(out, prefix, frames, models, few, periodic):
     zs, batch = make_batch(frames)
     for seed, (name, changes) in enumerate(models.items()):
-        model = make_model(zs, batch, seed, **changes)
+        model = make_model(zs, batch, seed, few, **changes)
         expected = evaluate(model, batch, periodic)
         save_file(expected, out / f"{prefix}_{name}_expected.safetensors")
         with tempfile.TemporaryDirectory() as folder:
@@ -132,12 +132,14 @@ def main():
     torch.set_default_dtype(torch.float64)
     hidden = {name: dict(hidden_irreps=irreps) for name, irreps in HIDDEN.items()}
 
-    sets = [("3bpa", args.threebpa / "train_300K.xyz", pick_evenly, {**hidden, **SPECIAL}, False),
-            ("mptrj", args.mptrj / "mptrj-random-1k.xyz", pick_small, hidden, True)]
-    for prefix, source, pick, models, periodic in sets:
+    def write(prefix, source, pick, *options):
         path = args.out / f"{prefix}_20.xyz"
         path.write_text("".join(pick(read_blocks(source))))
-        write_models(args.out, prefix, ase.io.read(path, ":"), models, periodic)
+        write_models(args.out, prefix, ase.io.read(path, ":"), *options)
+
+    molecules, crystals = args.threebpa / "train_300K.xyz", args.mptrj / "mptrj-random-1k.xyz"
+    write("3bpa", molecules, pick_evenly, {**hidden, **SPECIAL}, 3, False)
+    write("mptrj", crystals, pick_small, hidden, 8, True)
 
 
 if __name__ == "__main__":

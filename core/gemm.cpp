@@ -1,0 +1,304 @@
+#include "core/gemm.h"
+
+#include <blis.h>
+#include <dlfcn.h>
+#include <dnnl.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "core/parallel.h"
+
+namespace casimir {
+namespace {
+
+// oneDNN and BLIS may be built on OpenMP; threads are ours (core/parallel.h), theirs stay at one.
+// The symbol is looked up because a build of oneDNN without OpenMP has none.
+void one_library_thread() {
+  thread_local const bool done = [] {
+    using SetThreads = void (*)(int);
+    if (auto set = reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "omp_set_num_threads"))) set(1);
+    return true;
+  }();
+  static_cast<void>(done);
+}
+
+// BLIS picks its kernels at the first call from a list of processors that ends in 2021 and falls
+// back to portable C for later ones. So it is told by instruction set, unless the user did.
+void choose_blis_kernels() {
+  static const bool done = [] {
+    __builtin_cpu_init();
+    int arch = -1;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+      arch = BLIS_ARCH_SKX;
+    else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+      arch = BLIS_ARCH_HASWELL;
+    if (arch >= 0) setenv("BLIS_ARCH_TYPE", std::to_string(arch).c_str(), 0);
+    bli_thread_set_num_threads(1);
+    return true;
+  }();
+  static_cast<void>(done);
+}
+
+void library_gemm(const Gemm<float>& g) {
+  one_library_thread();
+  dnnl_status_t status = dnnl_sgemm(g.trans_a ? 'T' : 'N', g.trans_b ? 'T' : 'N', g.m, g.n, g.k,
+                                    g.alpha, g.a, g.lda, g.b, g.ldb, g.beta, g.c, g.ldc);
+  check<Error>(status == dnnl_success, "gemm: oneDNN refused a product of ", g.m, " x ", g.k,
+               " and ", g.k, " x ", g.n, " (status ", static_cast<int>(status), ")");
+}
+
+void library_gemm(const Gemm<double>& g) {
+  choose_blis_kernels();
+  one_library_thread();
+  bli_dgemm(g.trans_a ? BLIS_TRANSPOSE : BLIS_NO_TRANSPOSE,
+            g.trans_b ? BLIS_TRANSPOSE : BLIS_NO_TRANSPOSE, g.m, g.n, g.k,
+            const_cast<double*>(&g.alpha), const_cast<double*>(g.a), g.lda, 1,
+            const_cast<double*>(g.b), g.ldb, 1, const_cast<double*>(&g.beta), g.c, g.ldc, 1);
+}
+
+// C = beta C, without reading C where beta is 0.
+template <class T>
+void scale_output(const Gemm<T>& g) {
+  for (int64_t i = 0; i < g.m; ++i)
+    for (int64_t j = 0; j < g.n; ++j) {
+      T& c = g.c[i * g.ldc + j];
+      c = g.beta == 0 ? T(0) : g.beta * c;
+    }
+}
+
+// A vector register of 64 bytes, or what stands for it. (g++ does not keep a plain array in
+// registers.)
+template <class T>
+struct Lanes {
+  typedef T type __attribute__((vector_size(64), aligned(alignof(T))));
+  static constexpr int64_t width = 64 / sizeof(T);
+};
+
+// `rows` rows times 2 registers of columns of C; b has that many columns.
+template <int rows, class T>
+void tile(const Gemm<T>& g, int64_t i, int64_t j, int64_t columns, const T* b, int64_t ldb) {
+  using Vector = typename Lanes<T>::type;
+  constexpr int64_t width = Lanes<T>::width;
+  const int64_t row_a = g.trans_a ? 1 : g.lda, column_a = g.trans_a ? g.lda : 1;
+  const T* a = g.a + i * row_a;
+  Vector sums[rows][2] = {};
+  for (int64_t p = 0; p < g.k; ++p, b += ldb, a += column_a) {
+    const Vector b0 = *reinterpret_cast<const Vector*>(b);
+    const Vector b1 = *reinterpret_cast<const Vector*>(b + width);
+    for (int r = 0; r < rows; ++r) {
+      sums[r][0] += a[r * row_a] * b0;
+      sums[r][1] += a[r * row_a] * b1;
+    }
+  }
+  for (int r = 0; r < rows; ++r)
+    for (int64_t w = 0; w < columns; ++w) {
+      T& c = g.c[(i + r) * g.ldc + j + w];
+      c = g.alpha * sums[r][w / width][w % width] + (g.beta == 0 ? T(0) : g.beta * c);
+    }
+}
+
+// For products so small that a library's packing of both matrices would cost more than the product.
+template <class T>
+void tile_gemm(const Gemm<T>& g) {
+  constexpr int64_t width = 2 * Lanes<T>::width;
+  thread_local std::vector<T> packed;
+  for (int64_t j = 0; j < g.n; j += width) {
+    const int64_t columns = std::min(width, g.n - j);
+    const T* b = g.b + j;
+    int64_t ldb = g.ldb;
+    if (g.trans_b || columns < width) {
+      packed.assign(width * g.k, T(0));
+      for (int64_t p = 0; p < g.k; ++p)
+        for (int64_t w = 0; w < columns; ++w)
+          packed[width * p + w] = g.trans_b ? g.b[(j + w) * g.ldb + p] : g.b[p * g.ldb + j + w];
+      b = packed.data(), ldb = width;
+    }
+    int64_t i = 0;
+    for (; i + 4 <= g.m; i += 4) tile<4>(g, i, j, columns, b, ldb);
+    for (; i < g.m; ++i) tile<1>(g, i, j, columns, b, ldb);
+  }
+}
+
+// a b with sixteen partial sums, so that it vectorises without reordering by the compiler.
+double dot(const double* a, const double* b, int64_t n) {
+  constexpr int lanes = 16;
+  double sums[lanes] = {}, tail = 0;
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    for (int j = 0; j < lanes; ++j) sums[j] += a[i + j] * b[i + j];
+  for (; i < n; ++i) tail += a[i] * b[i];
+  for (int width = lanes / 2; width > 0; width /= 2)
+    for (int j = 0; j < width; ++j) sums[j] += sums[j + width];
+  return sums[0] + tail;
+}
+
+// Rows of A times one vector.
+void dot_gemm(const Gemm<double>& g) {
+  for (int64_t i = 0; i < g.m; ++i) {
+    double& c = g.c[i * g.ldc];
+    c = g.alpha * dot(g.a + i * g.lda, g.b, g.k) + (g.beta == 0 ? 0 : g.beta * c);
+  }
+}
+
+// oneDNN is fast for all but the very smallest; BLIS packs both matrices, which thin ones do not
+// repay.
+void choose(const Gemm<float>& g) {
+  g.m* g.n* g.k <= 512 ? tile_gemm(g) : library_gemm(g);
+}
+void choose(const Gemm<double>& g) {
+  if (g.n == 1 && (g.trans_b || g.ldb == 1)) {
+    if (!g.trans_a) return dot_gemm(g);
+    if (g.ldc == 1)  // a column of C as the row b^T A
+      return tile_gemm(
+          Gemm<double>{false, false, 1, g.m, g.k, g.alpha, g.b, g.k, g.a, g.lda, g.beta, g.c, g.m});
+  }
+  g.m <= 8 || g.m* g.n* g.k <= 65536 ? tile_gemm(g) : library_gemm(g);
+}
+
+template <class T>
+void serial(const Gemm<T>& g) {
+  if (g.m == 0 || g.n == 0) return;
+  if (g.k == 0 || g.alpha == 0) return scale_output(g);
+  choose(g);
+}
+
+// The tile of C that starts at (i, j), and the part of the inner axis that starts at p.
+template <class T>
+Gemm<T> part(const Gemm<T>& g, int64_t i, int64_t rows, int64_t j, int64_t columns, int64_t p,
+             int64_t inner) {
+  Gemm<T> sub = g;
+  sub.m = std::min(rows, g.m - i);
+  sub.n = std::min(columns, g.n - j);
+  sub.k = std::min(inner, g.k - p);
+  sub.a += g.trans_a ? p * g.lda + i : i * g.lda + p;
+  sub.b += g.trans_b ? j * g.ldb + p : p * g.ldb + j;
+  sub.c += i * g.ldc + j;
+  return sub;
+}
+
+int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
+constexpr int64_t chunk_work = 1 << 19;  // multiplications in one chunk: a few microseconds
+constexpr int64_t most_chunks = 32;
+
+// C small, inner axis long: products of pieces of the inner axis, added in order.
+template <class T>
+void split_inner(const Gemm<T>& g) {
+  const int64_t inner = std::max<int64_t>(256, ceil_div(g.k, most_chunks));
+  const int64_t chunks = ceil_div(g.k, inner), size = g.m * g.n;
+  Array partial({chunks, g.m, g.n}, dtype_of<T>());
+  T* sums = partial.data<T>();
+  parallel_for(chunks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t chunk = begin; chunk < end; ++chunk) {
+      Gemm<T> sub = part(g, 0, g.m, 0, g.n, chunk * inner, inner);
+      sub.beta = 0, sub.c = sums + chunk * size, sub.ldc = g.n;
+      serial(sub);
+    }
+  });
+  parallel_for(g.m, grain_for(g.n * chunks), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      T* c = g.c + i * g.ldc;
+      const T* sum = sums + i * g.n;
+      for (int64_t j = 0; j < g.n; ++j) c[j] = (g.beta == 0 ? T(0) : g.beta * c[j]) + sum[j];
+      for (int64_t chunk = 1; chunk < chunks; ++chunk)
+        for (int64_t j = 0; j < g.n; ++j) c[j] += sum[chunk * size + j];
+    }
+  });
+}
+
+// C in a grid of tiles: the longer side is halved until there are enough.
+template <class T>
+void split_output(const Gemm<T>& g) {
+  const int64_t wanted = std::min(most_chunks, g.m * g.n * g.k / chunk_work);
+  int64_t row_chunks = 1, column_chunks = 1;
+  while (row_chunks * column_chunks < wanted) {
+    const int64_t rows = g.m / row_chunks, columns = g.n / column_chunks;
+    if (rows < 64 && columns < 128) break;
+    (columns < 128 || rows >= columns ? row_chunks : column_chunks) *= 2;
+  }
+  const int64_t rows = ceil_div(ceil_div(g.m, row_chunks), 8) * 8;
+  const int64_t columns = ceil_div(ceil_div(g.n, column_chunks), 16) * 16;
+  row_chunks = ceil_div(g.m, rows), column_chunks = ceil_div(g.n, columns);
+  parallel_for(row_chunks * column_chunks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t)
+      serial(part(g, t / column_chunks * rows, rows, t % column_chunks * columns, columns, 0, g.k));
+  });
+}
+
+template <class T>
+void threaded(const Gemm<T>& g) {
+  if (g.m * g.n * g.k < 2 * chunk_work) return serial(g);
+  if (g.k >= 512 && g.m * g.n <= 32768) return split_inner(g);
+  split_output(g);
+}
+
+// One matrix of a batch, or the matrix that all share.
+template <class T>
+const T* matrix(const Array& x, int64_t b) {
+  return x.data<T>() + (x.rank() == 3 ? b * x.shape().row_size() : 0);
+}
+
+template <class T>
+void batched(const Array& a, const Array& b, bool trans_a, bool trans_b, Array& c) {
+  const int64_t count = c.rank() == 3 ? c.shape()[0] : 1;
+  Gemm<T> g{.trans_a = trans_a, .trans_b = trans_b, .m = c.shape()[-2], .n = c.shape()[-1]};
+  g.k = a.shape()[trans_a ? -2 : -1];
+  g.lda = a.shape()[-1], g.ldb = b.shape()[-1], g.ldc = g.n;
+  auto at = [&](int64_t i) {
+    Gemm<T> one = g;
+    one.a = matrix<T>(a, i), one.b = matrix<T>(b, i), one.c = c.data<T>() + i * g.m * g.n;
+    return one;
+  };
+  if (a.rank() == 3 && b.rank() == 2 && !trans_a) {  // one product of all rows
+    Gemm<T> tall = at(0);
+    tall.m *= count;
+    return threaded(tall);
+  }
+  const int64_t work = g.m * g.n * g.k + 64;
+  if (count == 1 || work > 8 * chunk_work) {
+    for (int64_t i = 0; i < count; ++i) threaded(at(i));
+    return;
+  }
+  parallel_for(count, std::max<int64_t>(1, chunk_work / 4 / work), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) serial(at(i));
+  });
+}
+
+}  // namespace
+
+void gemm_serial(const Gemm<float>& g) {
+  serial(g);
+}
+void gemm_serial(const Gemm<double>& g) {
+  serial(g);
+}
+void gemm(const Gemm<float>& g) {
+  threaded(g);
+}
+void gemm(const Gemm<double>& g) {
+  threaded(g);
+}
+
+void batched_gemm(const Array& a, const Array& b, bool trans_a, bool trans_b, Array& c) {
+  if constexpr (cuda_built)
+    if (c.on_cuda()) return cuda::batched_gemm(a, b, trans_a, trans_b, c);
+  visit_float("gemm", c.dtype(), [&]<class T>(T) { batched<T>(a, b, trans_a, trans_b, c); });
+}
+
+const char* gemm_libraries() {
+  static const std::string text = [] {
+    choose_blis_kernels();
+    const dnnl_version_t* dnn = dnnl_version();
+    return concat_text("oneDNN ", dnn->major, '.', dnn->minor, '.', dnn->patch, ", BLIS ",
+                       bli_info_get_version_str(), ' ', bli_arch_string(bli_arch_query_id()));
+  }();
+  return text.c_str();
+}
+
+}  // namespace casimir

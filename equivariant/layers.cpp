@@ -1,0 +1,208 @@
+#include "equivariant/layers.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "equivariant/symmetric_basis.h"
+#include "equivariant/wigner.h"
+
+namespace casimir {
+
+Linear::Linear(Parameters::Scope p, const Irreps& in, const Irreps& out, Options options)
+    : groups(options.groups) {
+  plan.width_in = in.dim();
+  plan.width_out = out.dim();
+  const std::vector<int64_t> in_offsets = in.offsets(), out_offsets = out.offsets();
+  for (size_t o = 0; o < out.size(); ++o) {
+    int64_t fan_in = in.count(out[o].ir);
+    if (fan_in == 0) continue;
+    double factor = options.factor / std::sqrt(static_cast<double>(fan_in * groups));
+    int64_t first = plan.weight_size;
+    for (size_t i = 0; i < in.size(); ++i) {
+      if (in[i].ir != out[o].ir) continue;
+      plan.instructions.push_back({in_offsets[i], in[i].mul, out_offsets[o], out[o].mul, out[o].ir.dim(),
+                                   plan.weight_size, factor});
+      plan.weight_size += in[i].mul * out[o].mul;
+    }
+    check<Error>(plan.weight_size == first + fan_in * out[o].mul, "Linear: lost a weight");
+    Shape shape = groups > 1 ? Shape{groups, fan_in, out[o].mul} : Shape{fan_in, out[o].mul};
+    weights.push_back(p.get("weight_" + out[o].ir.text(), shape, init::normal(), options.decay));
+  }
+}
+
+Tensor Linear::operator()(const Tensor& x, const Segments& species) const {
+  Tensors flat;
+  for (const Tensor& w : weights) flat.push_back(reshape(w, {groups, w.size() / groups}));
+  return mix(plan, x, flat.size() == 1 ? flat[0] : concat(flat, 1), species);
+}
+
+RadialMlp::RadialMlp(Parameters::Scope p, const std::vector<int64_t>& sizes) {
+  for (size_t k = 0; k + 1 < sizes.size(); ++k)
+    weights.push_back((p / ("layer_" + std::to_string(k))).get("weight", {sizes[k], sizes[k + 1]}, init::normal()));
+}
+
+Tensor RadialMlp::operator()(const Tensor& x) const {
+  Tensor h = x;
+  for (size_t k = 0; k < weights.size(); ++k) {
+    // The weights carry the normalisations: they are smaller than the activations.
+    double factor = (k ? silu_normalization : 1) / std::sqrt(static_cast<double>(weights[k].dim(0)));
+    h = matmul(h, weights[k] * factor);
+    if (k + 1 < weights.size()) h = silu(h);
+  }
+  return h;
+}
+
+Convolution::Convolution(const Irreps& features, const Irreps& harmonics, const Irreps& targets) {
+  struct Path {
+    size_t in, edge;
+    Irrep out;
+  };
+  std::vector<Path> paths;
+  std::vector<MulIrrep> blocks;
+  for (size_t i = 0; i < features.size(); ++i)
+    for (size_t j = 0; j < harmonics.size(); ++j)
+      for (const Irrep& ir : features[i].ir * harmonics[j].ir)
+        if (targets.count(ir) > 0) {
+          paths.push_back({i, j, ir});
+          blocks.push_back({features[i].mul, ir});
+        }
+  auto sorted = Irreps(blocks).sort();
+  irreps_out = sorted.irreps.simplify();
+  num_paths = static_cast<int64_t>(paths.size());
+
+  const std::vector<int64_t> in_at = features.offsets(), edge_at = harmonics.offsets(), out_at = irreps_out.offsets();
+  std::map<Irrep, int64_t> used;  // channels of each output irrep already given to paths
+  std::vector<Term> terms;
+  for (int index : sorted.inv) {
+    const Path& path = paths[index];
+    const int64_t mul = features[path.in].mul;
+    const int l1 = features[path.in].ir.l, l2 = harmonics[path.edge].ir.l, l3 = path.out.l;
+    size_t block = 0;
+    while (irreps_out[block].ir != path.out) ++block;
+    const std::vector<double>& cg = wigner_3j(l1, l2, l3);
+    const double norm = std::sqrt(2.0 * l3 + 1);
+    for (int i = 0, at = 0; i <= 2 * l1; ++i)
+      for (int j = 0; j <= 2 * l2; ++j)
+        for (int k = 0; k <= 2 * l3; ++k, ++at) {
+          if (std::abs(cg[at]) < 1e-14) continue;
+          auto x = static_cast<int32_t>(in_at[path.in] + i * mul);
+          auto y = static_cast<int32_t>(edge_at[path.edge] + j);
+          auto w = static_cast<int32_t>(weight_numel);
+          auto out = static_cast<int32_t>(out_at[block] + k * irreps_out[block].mul + used[path.out]);
+          terms.push_back({{x, y, w, out}, norm * cg[at], static_cast<int32_t>(mul)});
+        }
+    used[path.out] += mul;
+    weight_numel += mul;
+  }
+  using Rows = Operand::Rows;
+  plan = Plan({{features.dim(), true, Rows::indexed, 0},
+               {harmonics.dim(), false, Rows::each, -1},
+               {weight_numel, true, Rows::each, -1},
+               {irreps_out.dim(), true, Rows::indexed, 1}},
+              std::move(terms));
+}
+
+Tensor Convolution::operator()(const Tensor& x, const Tensor& y, const Tensor& w, const Segments& sender,
+                               const Segments& receiver) const {
+  return contract(plan, {x, y, w}, {sender, receiver}, sender.size());
+}
+
+SymmetricContraction::SymmetricContraction(Parameters::Scope p, int l_max, int64_t channels, const Irreps& out,
+                                           int correlation, int64_t elements)
+    : elements(elements), channels(channels) {
+  const int64_t width = (l_max + 1) * (l_max + 1) * channels;
+  const std::vector<int64_t> out_at = out.offsets();
+  for (int nu = correlation; nu >= 1; --nu) {
+    Order order;
+    std::vector<Term> terms;
+    for (size_t o = 0; o < out.size(); ++o) {
+      const SymmetricBasis& basis = symmetric_basis(l_max, nu, out[o].ir.l);
+      std::vector<std::vector<double>> rows;
+      const SymmetricBasis::Entry* last = nullptr;
+      for (const SymmetricBasis::Entry& entry : basis.entries) {
+        if (!last || last->component != entry.component || last->monomial != entry.monomial) {
+          Term term;
+          term.channels = static_cast<int32_t>(channels);
+          for (int32_t place : basis.monomials[entry.monomial])
+            term.at.push_back(place * static_cast<int32_t>(channels));
+          term.at.push_back(static_cast<int32_t>((order.slots + static_cast<int64_t>(rows.size())) * channels));
+          term.at.push_back(static_cast<int32_t>(out_at[o] + entry.component * channels));
+          terms.push_back(std::move(term));
+          rows.emplace_back(basis.paths, 0.0);
+        }
+        rows.back()[entry.path] = entry.value;
+        last = &entry;
+      }
+      order.slots += static_cast<int64_t>(rows.size());
+      Array matrix(Shape{static_cast<int64_t>(rows.size()), basis.paths}, DType::f64);
+      for (size_t r = 0; r < rows.size(); ++r)
+        std::copy(rows[r].begin(), rows[r].end(), matrix.data<double>() + r * basis.paths);
+      order.bases.push_back(Tensor(matrix.cast(p.dtype()).to(p.device())));
+      order.weights.push_back(p.get("weight_" + out[o].ir.text() + "_" + std::to_string(nu),
+                                    {elements, basis.paths, channels},
+                                    init::normal(1.0 / static_cast<double>(std::max<int64_t>(basis.paths, 1))), true));
+    }
+    using Rows = Operand::Rows;
+    std::vector<Operand> operands(nu, {width, true, Rows::each, -1});
+    operands.push_back({order.slots * channels, true, Rows::indexed, 0});
+    operands.push_back({out.dim(), true, Rows::each, -1});
+    order.plan = Plan(std::move(operands), std::move(terms));
+    orders.push_back(std::move(order));
+  }
+}
+
+Tensor SymmetricContraction::operator()(const Tensor& x, const Segments& species) const {
+  Tensor sum;
+  for (const Order& order : orders) {
+    Tensors slots;  // per irrep [elements, slots, channels]
+    for (size_t o = 0; o < order.weights.size(); ++o) {
+      const int64_t rows = order.bases[o].dim(0), paths = order.bases[o].dim(1);
+      if (rows == 0) continue;
+      slots.push_back(matmul(expand(reshape(order.bases[o], {1, rows, paths}), {elements, rows, paths}),
+                             order.weights[o]));
+    }
+    if (slots.empty()) continue;
+    Tensor coefficients = slots.size() == 1 ? slots[0] : concat(slots, 1);
+    Tensors inputs(order.plan.inputs() - 1, x);
+    inputs.push_back(reshape(coefficients, {elements, order.slots * channels}));
+    Tensor part = contract(order.plan, inputs, {species}, x.dim(0));
+    sum = sum.defined() ? sum + part : part;
+  }
+  return sum;
+}
+
+Irreps Gate::irreps_in() const {
+  std::vector<MulIrrep> blocks(scalars.begin(), scalars.end());
+  blocks.insert(blocks.end(), gates.begin(), gates.end());
+  blocks.insert(blocks.end(), gated.begin(), gated.end());
+  return Irreps(std::move(blocks));
+}
+Irreps Gate::irreps_out() const {
+  std::vector<MulIrrep> blocks(scalars.begin(), scalars.end());
+  blocks.insert(blocks.end(), gated.begin(), gated.end());
+  return Irreps(std::move(blocks));
+}
+
+Tensor Gate::operator()(const Tensor& x) const {
+  check(gates.dim() == gated.num_irreps(), "Gate: ", gates.dim(), " gates for ", gated.num_irreps(), " irreps");
+  check(x.rank() == 2 && x.dim(1) == irreps_in().dim(), "Gate: expected rows of ", irreps_in().dim(), ", found ",
+        x.shape());
+  const int64_t rows = x.dim(0), s = scalars.dim(), g = gates.dim();
+  Tensors parts;
+  if (s) parts.push_back(silu(slice(x, 1, 0, s)) * silu_normalization);
+  if (g) {
+    Tensor open = silu(slice(x, 1, s, s + g)) * silu_normalization;
+    int64_t at = s + g, gate = 0;
+    for (const MulIrrep& block : gated) {
+      Tensor values = reshape(slice(x, 1, at, at + block.dim()), {rows, block.ir.dim(), block.mul});
+      Tensor factor = reshape(slice(open, 1, gate, gate + block.mul), {rows, 1, block.mul});
+      parts.push_back(reshape(values * factor, {rows, block.dim()}));
+      at += block.dim();
+      gate += block.mul;
+    }
+  }
+  return parts.size() == 1 ? parts[0] : concat(parts, 1);
+}
+
+}  // namespace casimir

@@ -1,0 +1,216 @@
+#include "equivariant/spherical_harmonics.h"
+
+#include <cmath>
+#include <map>
+#include <mutex>
+#include <numbers>
+
+#include "core/parallel.h"
+#include "equivariant/contraction.h"
+#include "equivariant/wigner.h"
+
+namespace casimir {
+namespace {
+
+constexpr int largest_l = 11;
+constexpr int lanes = 16;  // rows computed side by side
+
+int64_t width_of(int l_max) {
+  return (l_max + 1) * (l_max + 1);
+}
+
+// A block of degree l in this normalisation over the one in component normalisation.
+double factor_of(Normalization normalization, int l) {
+  switch (normalization) {
+    case Normalization::norm:
+      return 1 / std::sqrt(2.0 * l + 1);
+    case Normalization::integral:
+      return 0.5 / std::sqrt(std::numbers::pi);
+    default:
+      return 1;
+  }
+}
+
+// S_lm = q_lm(y, r^2) Re (z + i x)^m, and Im for -m: y is the polar axis and the azimuth turns from
+// z to x. The polynomials q are associated Legendre functions made homogeneous, with the recursion
+//   q_mm constant,  q_lm = a_lm y q_(l-1)m - b_lm r^2 q_(l-2)m
+// where all factors of the normalisation are in q_mm, a and b.
+struct Recursion {
+  double start[largest_l + 1], a[largest_l + 1][largest_l + 1], b[largest_l + 1][largest_l + 1];
+
+  Recursion(int l_max, Normalization normalization) {
+    auto factor = [&](int l) { return factor_of(normalization, l); };
+    double diagonal = 1;  // in component normalisation
+    for (int m = 0; m <= l_max; ++m) {
+      if (m > 0) diagonal *= std::sqrt((2.0 * m + 1) / (m == 1 ? 1 : 2 * m));
+      start[m] = diagonal * factor(m);
+      for (int l = m + 1; l <= l_max; ++l) {
+        double below = (l - m) * (l + m);
+        a[l][m] = std::sqrt((2 * l + 1) * (2 * l - 1) / below) * factor(l) / factor(l - 1);
+        b[l][m] = 0;
+        if (l == m + 1) continue;
+        double above = (2 * l + 1) * (l - m - 1) * (l + m - 1);
+        b[l][m] = std::sqrt(above / ((2 * l - 3) * below)) * factor(l) / factor(l - 2);
+      }
+    }
+  }
+};
+
+// x, y, z [lanes] -> out [width, lanes]. Always all lanes, so that the bits of a row do not depend
+// on its place in the block.
+template <class T>
+void solid_block(const Recursion& table, int l_max, const T* x, const T* y, const T* z, T* out) {
+  T r2[lanes], re[lanes], im[lanes];
+  for (int k = 0; k < lanes; ++k) {
+    r2[k] = x[k] * x[k] + y[k] * y[k] + z[k] * z[k];
+    re[k] = 1;
+    im[k] = 0;
+  }
+  for (int m = 0; m <= l_max; ++m) {
+    T q[lanes], previous[lanes];
+    for (int k = 0; k < lanes; ++k) {
+      q[k] = static_cast<T>(table.start[m]);
+      previous[k] = 0;
+    }
+    for (int l = m; l <= l_max; ++l) {
+      if (l > m) {
+        T a = static_cast<T>(table.a[l][m]), b = static_cast<T>(table.b[l][m]);
+        for (int k = 0; k < lanes; ++k) {
+          T next = a * y[k] * q[k] - b * r2[k] * previous[k];
+          previous[k] = q[k];
+          q[k] = next;
+        }
+      }
+      T* plus = out + (l * l + l + m) * lanes;
+      T* minus = out + (l * l + l - m) * lanes;
+      for (int k = 0; k < lanes; ++k) plus[k] = q[k] * re[k];
+      if (m > 0)
+        for (int k = 0; k < lanes; ++k) minus[k] = q[k] * im[k];
+    }
+    for (int k = 0; k < lanes; ++k) {
+      T turned = re[k] * z[k] - im[k] * x[k];
+      im[k] = im[k] * z[k] + re[k] * x[k];
+      re[k] = turned;
+    }
+  }
+}
+
+template <class T>
+void solid_rows(const Recursion& table, int l_max, const T* in, T* out, int64_t rows) {
+  int64_t width = width_of(l_max);
+  std::vector<T> block(width * lanes);
+  for (int64_t first = 0; first < rows; first += lanes) {
+    int count = static_cast<int>(std::min<int64_t>(lanes, rows - first));
+    T x[lanes] = {}, y[lanes] = {}, z[lanes] = {};
+    for (int k = 0; k < count; ++k) {
+      const T* vector = in + 3 * (first + k);
+      x[k] = vector[0], y[k] = vector[1], z[k] = vector[2];
+    }
+    solid_block(table, l_max, x, y, z, block.data());
+    for (int k = 0; k < count; ++k)
+      for (int64_t i = 0; i < width; ++i) out[(first + k) * width + i] = block[i * lanes + k];
+  }
+}
+
+// The cotangent of the vectors, [g, S] -> [3]. The gradient of a solid harmonic is a combination of
+// those one degree lower: with C = wigner_3j(l - 1, 1, l), in component normalisation,
+//   dS_lm / dx_a = (2l + 1) sqrt(l) sum over n of C[n, a, m] S_(l-1)n.
+// The factor follows from the Laplacian of sum_m S_lm^2 = (2l + 1) r^2l; its sign from m = 0, a =
+// y.
+Plan gradient_plan(int l_max, Normalization normalization) {
+  std::vector<Term> terms;
+  for (int l = 1; l <= l_max; ++l) {
+    const std::vector<double>& c = wigner_3j(l - 1, 1, l);
+    double factor =
+        (2 * l + 1) * std::sqrt(l) * factor_of(normalization, l) / factor_of(normalization, l - 1);
+    size_t next = 0;
+    for (int n = 0; n < 2 * l - 1; ++n)
+      for (int a = 0; a < 3; ++a)
+        for (int m = 0; m < 2 * l + 1; ++m)
+          if (double value = c[next++]; value != 0)
+            terms.push_back({{l * l + m, (l - 1) * (l - 1) + n, a}, factor * value});
+  }
+  Operand harmonics{.width = width_of(l_max), .channels = false};
+  return Plan({harmonics, harmonics, {.width = 3, .channels = false}}, terms);
+}
+
+struct Tables {
+  Recursion recursion;
+  Plan gradient;
+};
+const Tables& tables_of(int l_max, Normalization normalization) {
+  static std::mutex mutex;
+  static std::map<std::pair<int, Normalization>, Tables> known;  // its elements never move
+  std::lock_guard lock(mutex);
+  std::pair key{l_max, normalization};
+  auto place = known.find(key);
+  if (place == known.end())
+    place = known.emplace(key, Tables{{l_max, normalization}, gradient_plan(l_max, normalization)})
+                .first;
+  return place->second;
+}
+
+// vectors [rows, 3] -> r^l Y_lm(x / r), polynomials: [rows, (l_max + 1)^2].
+Tensor solid_harmonics(const Tensor& vectors, int l_max, Normalization normalization) {
+  const Tables& tables = tables_of(l_max, normalization);
+  int64_t rows = vectors.dim(0), width = width_of(l_max);
+  Array out({rows, width}, vectors.dtype());
+  visit_float("spherical_harmonics", vectors.dtype(), [&]<class T>(T) {
+    const T* in = vectors.array().data<T>();
+    T* to = out.data<T>();
+    int64_t grain = (grain_for(2 * width) + lanes - 1) / lanes * lanes;
+    parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
+      solid_rows(tables.recursion, l_max, in + 3 * begin, to + width * begin, end - begin);
+    });
+  });
+  auto rule = [l_max, plan = tables.gradient](const Tensors& g, const Needs&,
+                                              const Tensors& outputs) {
+    if (l_max == 0) return Tensors{Tensor()};
+    return Tensors{contract(plan, {g[0], outputs[0]}, {}, outputs[0].dim(0))};
+  };
+  return record("spherical_harmonics", {vectors}, out, rule);
+}
+
+// 1 / |x|, and 0 for x = 0 with all derivatives: [rows, 3] -> [rows, 1]. The gradient is -x /
+// |x|^3.
+Tensor inverse_length(const Tensor& vectors) {
+  int64_t rows = vectors.dim(0);
+  Array out({rows, 1}, vectors.dtype());
+  visit_float("spherical_harmonics", vectors.dtype(), [&]<class T>(T) {
+    const T* x = vectors.array().data<T>();
+    T* to = out.data<T>();
+    parallel_for(rows, grain_for(8), [&](int64_t begin, int64_t end) {
+      for (int64_t e = begin; e < end; ++e) {
+        T r2 = x[3 * e] * x[3 * e] + x[3 * e + 1] * x[3 * e + 1] + x[3 * e + 2] * x[3 * e + 2];
+        to[e] = r2 > 0 ? 1 / std::sqrt(r2) : T(0);
+      }
+    });
+  });
+  static const Operand number{.width = 1, .channels = false}, vector{.width = 3, .channels = false};
+  static const Plan plan(
+      {number, number, number, vector, number, vector},
+      {{{0, 0, 0, 0, 0, 0}, -1}, {{0, 0, 0, 1, 0, 1}, -1}, {{0, 0, 0, 2, 0, 2}, -1}});
+  auto rule = [vectors](const Tensors& g, const Needs&, const Tensors& outputs) {
+    const Tensor& s = outputs[0];
+    return Tensors{contract(plan, {s, s, s, vectors, g[0]}, {}, s.dim(0))};
+  };
+  return record("inverse_length", {vectors}, out, rule);
+}
+
+}  // namespace
+
+Tensor spherical_harmonics(const Tensor& vectors, int l_max, bool normalize,
+                           Normalization normalization) {
+  check(vectors.rank() == 2 && vectors.dim(1) == 3,
+        "spherical_harmonics: expected vectors [rows, 3], found ", vectors.shape());
+  check(l_max >= 0 && l_max <= largest_l, "spherical_harmonics: expected 0 <= l_max <= ", largest_l,
+        ", found ", l_max);
+  check<DeviceError>(vectors.on_cpu(), "spherical_harmonics: expected vectors on the cpu");
+  if (!normalize || l_max == 0) return solid_harmonics(vectors, l_max, normalization);
+  static const Operand number{.width = 1, .channels = false}, vector{.width = 3, .channels = false};
+  static const Plan plan({vector, number, vector}, {{{0, 0, 0}}, {{1, 0, 1}}, {{2, 0, 2}}});
+  Tensor direction = contract(plan, {vectors, inverse_length(vectors)}, {}, vectors.dim(0));
+  return solid_harmonics(direction, l_max, normalization);
+}
+
+}  // namespace casimir

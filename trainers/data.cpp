@@ -1,0 +1,202 @@
+#include "trainers/data.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/files.h"
+#include "datasets/loader.h"
+#include "datasets/statistics.h"
+#include "trainers/registry.h"
+
+namespace casimir {
+
+namespace {
+
+// Reads files, remembers their checksums.
+struct Reader {
+  const DataOptions& options;
+  std::vector<DataFile>& files;
+
+  std::vector<Frame> operator()(const std::string& key, const std::vector<std::string>& paths,
+                                const std::string& index) const {
+    std::vector<Frame> all;
+    for (const std::string& path : paths) {
+      std::vector<Frame> frames = read_frames(path, options, key, index);
+      check<DataError>(!frames.empty(), path, ": no frames",
+                       index == ":" ? "" : " in the slice '" + index + "' of data.index");
+      files.push_back({key, path, static_cast<int64_t>(frames.size()), hex(checksum(read_file(path)))});
+      for (Frame& frame : frames) all.push_back(std::move(frame));
+    }
+    return all;
+  }
+};
+
+void apply_type_weights(std::vector<Frame>& frames, const DataOptions& options) {
+  for (Frame& frame : frames)
+    if (auto at = options.config_type_weights.find(frame.config_type);
+        at != options.config_type_weights.end())
+      frame.weight *= at->second;
+}
+
+// Frames of the sets, validation split off where no file gives it.
+struct Sets {
+  std::vector<Frame> train, valid;
+};
+
+Sets split_sets(std::vector<Frame> frames, const RunOptions& options) {
+  const DataOptions& data = options.data;
+  int64_t n = static_cast<int64_t>(frames.size());
+  Sets sets;
+  bool none = data.valid_count ? *data.valid_count == 0 : data.valid_fraction == 0;
+  if (none) {
+    sets.train = std::move(frames);
+    return sets;
+  }
+  int64_t wanted = data.valid_count.value_or(0);
+  check<DataError>(n >= 2, "data.train: expected at least 2 frames to split validation off, found ", n,
+                   "; give data.valid, or data.valid_fraction: 0");
+  check<DataError>(wanted < n, "data.valid_count: ", wanted, " of ", n,
+                   " training frames leaves none to train on");
+  uint64_t seed = static_cast<uint64_t>(options.seed);
+  Split split = data.valid_count ? split_by_count(n, wanted, seed)
+                                 : split_by_fraction(n, data.valid_fraction, seed);
+  for (int64_t i : split.train) sets.train.push_back(std::move(frames[i]));
+  for (int64_t i : split.valid) sets.valid.push_back(std::move(frames[i]));
+  return sets;
+}
+
+std::vector<int> model_elements(const RunOptions& options, const Sets& sets) {
+  if (options.model.elements.empty()) {
+    std::vector<int> elements = elements_of(sets.train);
+    for (int number : elements_of(sets.valid))
+      check<DataError>(std::count(elements.begin(), elements.end(), number) > 0, "data.valid: element ",
+                       symbol_of(number), " is in no training frame; name it in model.elements");
+    return elements;
+  }
+  std::vector<int> elements;
+  for (const std::string& symbol : options.model.elements) {
+    int number = number_of(symbol);
+    check<ConfigError>(number > 0, "model.elements: unknown element '", symbol, "'");
+    elements.push_back(number);
+  }
+  std::sort(elements.begin(), elements.end());
+  bool twice = std::adjacent_find(elements.begin(), elements.end()) != elements.end();
+  check<ConfigError>(!twice, "model.elements: an element is named twice");
+  return elements;
+}
+
+AtomEnergies reference_energies(const RunOptions& options, const Reader& read, const Sets& sets,
+                                const std::vector<Frame>& single, std::string& note) {
+  const DataOptions& data = options.data;
+  if (data.E0s == "given") return given_energies(data.E0_values);
+  if (data.E0s == "least_squares") return least_squares_energies(sets.train, &note);
+  if (!data.isolated_atoms.empty())
+    return isolated_energies(read("data.isolated_atoms", {data.isolated_atoms}, ":"));
+  check<DataError>(!single.empty(), "data.E0s: isolated, but data.train has no frame of a single "
+                   "isolated atom; give data.isolated_atoms, or E0s: least_squares");
+  return isolated_energies(single);
+}
+
+// A label with a weight: an error where no frame has it, a note where some lack it.
+void check_label(const std::string& set, const char* label, double weight, int64_t have,
+                 int64_t frames, const std::string& keys, std::string& notes) {
+  if (weight == 0 || frames == 0 || have == frames) return;
+  check<DataError>(have > 0, set, ": no frame has a label for ", label, " (", keys,
+                   "), but task.weights.", label, " is ", weight);
+  notes += fmt::format("{}: {} of {} frames lack {}; they do not count in its loss\n", set,
+                       frames - have, frames, label);
+}
+
+void check_labels(const std::string& set, std::span<const Sample> samples, const RunOptions& options,
+                  std::string& notes) {
+  LabelCounts have = count_labels(samples);
+  const DataOptions& data = options.data;
+  LossWeights weights = options.task.weights;
+  if (options.train.stage_two) {
+    const LossWeights& second = options.train.stage_two->weights;
+    weights.energy = std::max(weights.energy, second.energy);
+    weights.forces = std::max(weights.forces, second.forces);
+    weights.stress = std::max(weights.stress, second.stress);
+  }
+  auto key = [](const std::string& name) { return "key '" + name + "'"; };
+  check_label(set, "energy", weights.energy, have.energy, have.frames, key(data.energy_key), notes);
+  check_label(set, "forces", weights.forces, have.forces, have.frames, key(data.forces_key), notes);
+  check_label(set, "stress", weights.stress, have.stress, have.frames,
+              key(data.stress_key) + " or '" + data.virial_key + "'", notes);
+}
+
+MaceConstants make_constants(const RunOptions& options, const std::vector<Sample>& train,
+                             const std::vector<int>& elements, const AtomEnergies& e0s) {
+  MaceConstants constants;
+  constants.elements = elements;
+  std::string origin = options.data.E0s == "given"                 ? "data.E0_values"
+                       : !options.data.isolated_atoms.empty() && options.data.E0s == "isolated"
+                           ? options.data.isolated_atoms
+                           : "data.train";
+  constants.atomic_energies = energies_for(elements, e0s, origin);
+  ScaleShift found = scale_shift(train, e0s);
+  constants.scale = options.model.scale.value_or(found.scale);
+  constants.shift = options.model.shift.value_or(found.shift);
+  constants.avg_num_neighbors = options.model.avg_num_neighbors.value_or(avg_num_neighbors(train));
+  return constants;
+}
+
+std::string constants_text(const RunOptions& options, const MaceConstants& constants) {
+  std::string text = fmt::format("E0 (eV, {})", options.data.E0s);
+  for (size_t i = 0; i < constants.elements.size(); ++i)
+    text += fmt::format("  {} {:.6f}", symbol_of(constants.elements[i]), constants.atomic_energies[i]);
+  return text + fmt::format("\nscale {:.6f} eV  shift {:.6f} eV/atom  avg_num_neighbors {:.4f}\n",
+                            constants.scale, constants.shift, constants.avg_num_neighbors);
+}
+
+}  // namespace
+
+std::vector<Frame> read_frames(const std::string& path, const DataOptions& options,
+                               const std::string& key, const std::string& index) {
+  std::error_code ignored;
+  std::string start = key.empty() ? "" : key + ": ";
+  std::string advice = options.source.empty() ? "" : "; get it from " + options.source;
+  check<MissingError>(std::filesystem::exists(path, ignored), start, "no such file '", path, "'",
+                      advice);
+  return find_dataset(options.kind).read(path, options, index);
+}
+
+Data load_data(const RunOptions& options) {
+  Data data;
+  Reader read{options.data, data.files};
+  double r_max = options.model.mace.r_max;
+  std::vector<Frame> frames = read("data.train", options.data.train, options.data.index);
+  std::vector<Frame> single;
+  if (options.data.E0s == "isolated") single = take_isolated_atoms(frames, r_max);
+  check<DataError>(!frames.empty(), "data.train: only isolated atoms, nothing to train on");
+  apply_type_weights(frames, options.data);
+  Sets sets;
+  if (options.data.valid.empty()) {
+    sets = split_sets(std::move(frames), options);
+  } else {
+    sets = {std::move(frames), read("data.valid", options.data.valid, ":")};
+    apply_type_weights(sets.valid, options.data);
+  }
+  std::string notes, e0_note;
+  std::vector<int> elements = model_elements(options, sets);
+  AtomEnergies e0s = reference_energies(options, read, sets, single, e0_note);
+  data.train = prepare_samples(std::move(sets.train), elements, r_max);
+  data.valid = prepare_samples(std::move(sets.valid), elements, r_max);
+  check_labels("data.train", data.train, options, notes);
+  check_labels("data.valid", data.valid, options, notes);
+  data.constants = make_constants(options, data.train, elements, e0s);
+  BatchOptions batches;
+  batches.max_edges = options.train.max_edges.value_or(0);
+  for (const std::string& note : {e0_note, oversized_note(data.train, batches)})
+    if (!note.empty()) notes += note + "\n";
+  std::vector<NamedSamples> named{{"train", data.train}};
+  if (!data.valid.empty()) named.push_back({"valid", data.valid});
+  data.table = data_table(named);
+  if (!data.table.empty() && data.table.back() != '\n') data.table += '\n';
+  data.table += constants_text(options, data.constants) + notes;
+  return data;
+}
+
+}  // namespace casimir

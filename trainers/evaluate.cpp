@@ -1,0 +1,140 @@
+#include "trainers/evaluate.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "datasets/extxyz.h"
+#include "datasets/loader.h"
+#include "trainers/step.h"
+#include "trainers/table.h"
+
+namespace casimir {
+
+namespace {
+
+void add_label(Evaluation& result, const Frame& frame, const FramePrediction& prediction) {
+  result.errors.add(frame, prediction);
+  result.by_file[frame.source].add(frame, prediction);
+  ErrorSum& size = result.label_forces[frame.config_type];
+  for (const Vec3& force : frame.forces)
+    for (double component : force) size.add(component);
+  result.without_energy += !frame.energy;
+  result.without_forces += frame.forces.empty();
+  if (!is_bulk(frame)) return;
+  ++result.periodic;
+  result.without_stress += !frame.stress;
+}
+
+// "-" where no frame has the label.
+std::string cell(const ErrorSum& sum, double value) {
+  return sum.count == 0 ? "-" : number_text(1000 * value);
+}
+
+std::vector<std::string> row_of(const std::string& name, const Errors& errors,
+                                const ErrorSum* label_forces) {
+  std::string relative = "-";
+  if (label_forces != nullptr && label_forces->rmse() > 0)
+    relative = number_text(100 * errors.forces.rmse() / label_forces->rmse());
+  return {name,
+          count_text(errors.frames),
+          cell(errors.energy, errors.energy.rmse()),
+          cell(errors.energy, errors.energy.mae()),
+          cell(errors.energy_per_atom, errors.energy_per_atom.rmse()),
+          cell(errors.energy_per_atom, errors.energy_per_atom.mae()),
+          cell(errors.forces, errors.forces.rmse()),
+          cell(errors.forces, errors.forces.mae()),
+          relative,
+          cell(errors.stress, errors.stress.rmse())};
+}
+
+std::string lack_line(int64_t lacking, int64_t of, const char* what, const char* noun) {
+  if (lacking == 0 || of == 0) return "";
+  return "No " + std::string(what) + " in " + count_text(lacking) + " of " +
+         plural(of, noun) + ".\n";
+}
+
+}  // namespace
+
+bool is_bulk(const Frame& frame) { return frame.pbc[0] && frame.pbc[1] && frame.pbc[2]; }
+
+Evaluation evaluate_frames(const Model& model, std::vector<Frame>& frames,
+                           const EvaluateOptions& options) {
+  Evaluation result;
+  if (frames.empty()) return result;
+  auto start = std::chrono::steady_clock::now();
+  // The samples borrow the frames and give them back at the end.
+  std::vector<Sample> samples = prepare_samples(
+      std::move(frames), model.potential->elements(), model.potential->r_max());
+  BatchOptions batching;
+  batching.shuffle = false;
+  batching.batch_size = options.batch_size;
+  batching.max_edges = options.batch_size > 0 ? 0 : options.max_edges;
+  Loader loader(samples, batching);
+  result.predictions.resize(samples.size());
+  for (int64_t b = loader.batches(0); b > 0; --b) {
+    AtomsBatch batch = loader.next();
+    bool stress = std::any_of(batch.samples.begin(), batch.samples.end(),
+                              [&](int64_t i) { return is_bulk(samples[i].frame); });
+    auto predictions = predict_batch(model, batch, {.forces = true, .stress = stress});
+    for (size_t k = 0; k < predictions.size(); ++k) {
+      int64_t i = batch.samples[k];
+      if (!is_bulk(samples[i].frame)) predictions[k].stress.reset();
+      result.predictions[i] = std::move(predictions[k]);
+    }
+  }
+  std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
+  result.seconds = passed.count();
+  for (size_t i = 0; i < samples.size(); ++i)
+    add_label(result, samples[i].frame, result.predictions[i]);
+  frames.clear();
+  for (Sample& sample : samples) frames.push_back(std::move(sample.frame));
+  return result;
+}
+
+std::string errors_text(const Evaluation& evaluation, bool by_file) {
+  Table table({{"config_type", "", true},
+               {"frames", ""},
+               {"E RMSE", "meV"},
+               {"E MAE", "meV"},
+               {"E RMSE", "meV/atom"},
+               {"E MAE", "meV/atom"},
+               {"F RMSE", "meV/A"},
+               {"F MAE", "meV/A"},
+               {"F RMSE", "%"},
+               {"S RMSE", "meV/A^3"}});
+  ErrorSum all;
+  for (const auto& [name, sum] : evaluation.label_forces) all.add(sum);
+  const auto& types = evaluation.errors.by_config_type;
+  for (const auto& [name, errors] : types)
+    table.row(row_of(name, errors, &evaluation.label_forces.at(name)));
+  if (by_file) {
+    table.rule();
+    for (const auto& [name, errors] : evaluation.by_file)
+      table.row(row_of(name, errors.total, nullptr));
+  }
+  if (types.size() > 1 || by_file) {
+    table.rule();
+    table.row(row_of("all", evaluation.errors.total, &all));
+  }
+  int64_t frames = evaluation.errors.total.frames;
+  return table.text() + lack_line(evaluation.without_energy, frames, "energy", "frame") +
+         lack_line(evaluation.without_forces, frames, "forces", "frame") +
+         lack_line(evaluation.without_stress, evaluation.periodic, "stress", "periodic frame");
+}
+
+Frame with_prediction(const Frame& frame, const FramePrediction& prediction) {
+  Frame out = frame;
+  std::erase_if(out.info, [](const auto& pair) {
+    return pair.first == "casimir_energy" || pair.first == "casimir_stress";
+  });
+  std::erase_if(out.columns, [](const auto& column) { return column.name == "casimir_forces"; });
+  out.info.emplace_back("casimir_energy", extxyz_value(std::vector<double>{prediction.energy}));
+  if (prediction.stress) {
+    out.info.emplace_back("casimir_stress", extxyz_value(*prediction.stress));
+  }
+  out.columns.push_back(extxyz_column("casimir_forces", prediction.forces));
+  return out;
+}
+
+}  // namespace casimir

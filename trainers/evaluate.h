@@ -1,0 +1,47 @@
+// Predictions of a model for frames as read, their errors against the labels, and the frames with
+// the predictions added.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "datasets/frame.h"
+#include "trainers/metrics.h"
+#include "trainers/model_file.h"
+
+namespace casimir {
+
+struct EvaluateOptions {
+  int64_t batch_size = 0;     // frames per batch; 0: by max_edges
+  int64_t max_edges = 16384;  // of a batch
+};
+
+struct Evaluation {
+  std::vector<FramePrediction> predictions;  // in the order of the frames
+  ErrorTable errors;
+  std::map<std::string, ErrorTable> by_file;
+  std::map<std::string, ErrorSum> label_forces;  // by config_type: the size of the labels
+  int64_t without_energy = 0, without_forces = 0;
+  int64_t without_stress = 0;  // periodic frames only: others have no stress to predict
+  int64_t periodic = 0;        // frames with three periodic directions
+  double seconds = 0;          // neighbour lists and predictions
+};
+
+// Energy and forces of every frame, stress of those with three periodic directions; while one batch
+// is computed a thread prepares the next ones.
+Evaluation evaluate_frames(const Model& model, std::vector<Frame>& frames,
+                           const EvaluateOptions& options = {});
+
+// The errors as a table: a row per config_type, per file when there are several, and all; then a
+// line for each label that frames lack.
+std::string errors_text(const Evaluation& evaluation, bool by_file = false);
+
+// The frame as read plus casimir_energy (eV), the column casimir_forces (eV/A) and, with three
+// periodic directions, casimir_stress (nine numbers, eV/A^3). Those it had already are replaced.
+Frame with_prediction(const Frame& frame, const FramePrediction& prediction);
+
+bool is_bulk(const Frame& frame);  // three periodic directions
+
+}  // namespace casimir

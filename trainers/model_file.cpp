@@ -1,0 +1,156 @@
+#include "trainers/model_file.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "datasets/frame.h"
+#include "trainers/registry.h"
+
+namespace casimir {
+
+namespace {
+
+constexpr const char* format = "casimir-model";
+constexpr const char* format_version = "1";
+constexpr const char* raw_prefix = "raw/";
+
+std::string metadata_of(const Safetensors& file, const std::string& path, const std::string& key) {
+  auto at = file.metadata.find(key);
+  check<DataError>(at != file.metadata.end(), path, ": no '", key,
+                   "' in its metadata: not a model file of casimir");
+  return at->second;
+}
+
+void check_format(const Safetensors& file, const std::string& path) {
+  std::string found = metadata_of(file, path, "format");
+  check<DataError>(found == format, path, ": expected format '", format, "', found '", found, "'");
+  found = metadata_of(file, path, "version");
+  check<DataError>(found == format_version, path, ": expected version ", format_version,
+                   " of the model format, found '", found, "'");
+}
+
+ModelOptions options_of(const std::string& config, const std::string& path) {
+  try {
+    return Config::parse(config, "config")["model"].read<ModelOptions>();
+  } catch (const ConfigError& error) {
+    fail<DataError>(path, ": its configuration: ", error.what());
+  }
+}
+
+std::vector<int> numbers_of(const std::vector<std::string>& symbols, const std::string& path) {
+  std::vector<int> numbers;
+  for (const std::string& symbol : symbols) {
+    int number = number_of(symbol);
+    check<DataError>(number > 0, path, ": model.elements: unknown element '", symbol, "'");
+    numbers.push_back(number);
+  }
+  bool ascending = std::is_sorted(numbers.begin(), numbers.end(), std::less_equal<>());
+  check<DataError>(!numbers.empty() && ascending, path,
+                   ": model.elements: expected symbols by ascending atomic number, each once");
+  return numbers;
+}
+
+std::vector<double> numbers_at(const Safetensors& file, const std::string& path, const char* name,
+                               size_t count) {
+  const Array* array = file.find(name);
+  check<DataError>(array, path, ": no array '", name, "'");
+  check<DataError>(is_float(array->dtype()) && array->size() == static_cast<int64_t>(count), path,
+                   ": ", name, ": expected ", count, " real numbers, found ", array->dtype(),
+                   " of shape ", array->shape());
+  std::vector<double> values = array->cast(DType::f64).to_vector<double>();
+  for (double value : values)
+    check<DataError>(std::isfinite(value), path, ": ", name, ": expected finite numbers, found ",
+                     value);
+  return values;
+}
+
+MaceConstants constants_of(const Safetensors& file, const std::string& path,
+                           const ModelOptions& options) {
+  MaceConstants constants;
+  constants.elements = numbers_of(options.elements, path);
+  constants.atomic_energies =
+      numbers_at(file, path, "atomic_energies", constants.elements.size());
+  constants.avg_num_neighbors = numbers_at(file, path, "avg_num_neighbors", 1)[0];
+  constants.scale = numbers_at(file, path, "scale", 1)[0];
+  constants.shift = numbers_at(file, path, "shift", 1)[0];
+  check<DataError>(constants.avg_num_neighbors > 0, path,
+                   ": avg_num_neighbors: expected a positive number, found ",
+                   constants.avg_num_neighbors);
+  return constants;
+}
+
+// The arrays to evaluate with.
+Safetensors plain_arrays(const Safetensors& file) {
+  Safetensors plain;
+  plain.metadata = file.metadata;
+  for (const auto& [name, array] : file.arrays)
+    if (!name.starts_with(raw_prefix)) plain.add(name, array);
+  return plain;
+}
+
+void check_finite_weights(const Parameters& parameters, const std::string& path) {
+  for (const Parameters::Entry& entry : parameters.entries())
+    visit_float("load", parameters.dtype(), [&]<class T>(T) {
+      for (T value : entry.tensor.array().values<T>())
+        check<DataError>(std::isfinite(value), path, ": ", entry.name, ": holds ", value);
+    });
+}
+
+}  // namespace
+
+Model make_model(const ModelOptions& options, const MaceConstants& constants, uint64_t seed,
+                 Device device) {
+  Model model;
+  model.options = options;
+  model.options.elements.clear();
+  for (int number : constants.elements) model.options.elements.push_back(symbol_of(number));
+  model.constants = constants;
+  model.parameters = std::make_unique<Parameters>(options.type(), seed, device);
+  model.potential = find_model(options.kind).make(model.parameters->root(), options, constants);
+  model.parameters->flatten();
+  return model;
+}
+
+Safetensors model_content(const Model& model, const Array* average) {
+  Safetensors file;
+  file.metadata = {{"format", format}, {"version", format_version}, {"config", model.config}};
+  model.parameters->save(file, "", average);
+  if (!average) return file;
+  Safetensors raw;  // once more, under the prefix, without the constants
+  model.parameters->save(raw, raw_prefix);
+  for (const auto& [name, array] : raw.arrays)
+    if (name.starts_with(raw_prefix)) file.add(name, array);
+  return file;
+}
+
+void save_model(const std::string& path, const Model& model, const Array* average) {
+  write_safetensors(path, model_content(model, average));
+}
+
+Model read_model(const Safetensors& file, const std::string& path, std::optional<DType> dtype,
+                 Device device) {
+  check_format(file, path);
+  std::string config = metadata_of(file, path, "config");
+  ModelOptions options = options_of(config, path);
+  if (dtype) options.dtype = *dtype == DType::f64 ? "float64" : "float32";
+  MaceConstants constants = constants_of(file, path, options);
+  Model model;
+  try {
+    model = make_model(options, constants, 0, device);
+  } catch (const DataError&) {
+    throw;
+  } catch (const Error& error) {
+    fail<DataError>(path, ": its configuration makes no model: ", error.what());
+  }
+  model.parameters->load(plain_arrays(file), path);
+  check_finite_weights(*model.parameters, path);
+  model.config = std::move(config);
+  model.metadata = file.metadata;
+  return model;
+}
+
+Model load_model(const std::string& path, std::optional<DType> dtype, Device device) {
+  return read_model(read_safetensors(path), path, dtype, device);
+}
+
+}  // namespace casimir

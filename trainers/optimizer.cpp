@@ -1,0 +1,144 @@
+#include "trainers/optimizer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/parallel.h"
+
+namespace casimir {
+
+namespace {
+
+constexpr int64_t chunk = 16384;  // elements; fixed, so that sums have the same bits everywhere
+
+// The numbers of one step, in the type of the parameters.
+template <class T>
+struct Update {
+  T decay_gradient, decay_weight, beta1, beta2, step_size, root_scale, epsilon, gradient_scale;
+  T follow;  // share of the way that the average goes
+  bool amsgrad;
+};
+
+template <class T>
+struct Pointers {
+  T *p, *m, *v, *v_max, *a;
+  const T* g;
+};
+
+template <class T>
+void update_range(const Pointers<T>& x, const Update<T>& u, int64_t begin, int64_t end, bool decay) {
+  const T decay_gradient = decay ? u.decay_gradient : T(0);
+  const T keep = decay ? T(1) - u.decay_weight : T(1);
+  for (int64_t i = begin; i < end; ++i) {
+    T p = x.p[i] * keep;
+    T g = x.g[i] * u.gradient_scale + decay_gradient * p;
+    T m = x.m[i] + (T(1) - u.beta1) * (g - x.m[i]);
+    T v = u.beta2 * x.v[i] + (T(1) - u.beta2) * g * g;
+    x.m[i] = m;
+    x.v[i] = v;
+    if (u.amsgrad) v = x.v_max[i] = std::max(x.v_max[i], v);
+    p -= u.step_size * m / (std::sqrt(v) * u.root_scale + u.epsilon);
+    x.p[i] = p;
+    if (x.a) x.a[i] += u.follow * (p - x.a[i]);
+  }
+}
+
+Array zeros_like(const Array& flat) {
+  Array array(flat.shape(), flat.dtype());
+  array.fill(0);
+  return array;
+}
+
+}  // namespace
+
+double global_norm(const Array& flat) {
+  std::vector<double> partial((flat.size() + chunk - 1) / chunk);
+  visit_float("global_norm", flat.dtype(), [&]<class T>(T) {
+    const T* x = flat.data<T>();
+    parallel_for(flat.size(), chunk, [&](int64_t begin, int64_t end) {
+      double sum = 0;
+      for (int64_t i = begin; i < end; ++i) sum += static_cast<double>(x[i]) * x[i];
+      partial[begin / chunk] = sum;
+    });
+  });
+  double total = 0;
+  for (double sum : partial) total += sum;
+  return std::sqrt(total);
+}
+
+Optimizer::Optimizer(const Parameters& parameters, const OptimizerOptions& options, double ema)
+    : options_(options), ema_(ema) {
+  check(parameters.flat().defined(), "optimizer: the parameters are not flat yet");
+  check<DeviceError>(parameters.device() == Device::cpu, "optimizer: expected parameters on the cpu");
+  for (const Parameters::Entry& entry : parameters.entries()) {
+    int64_t end = entry.offset + entry.tensor.size();
+    if (!ranges_.empty() && ranges_.back().decay == entry.decay && ranges_.back().end == entry.offset)
+      ranges_.back().end = end;
+    else
+      ranges_.push_back({entry.offset, end, entry.decay});
+  }
+  moment1_ = zeros_like(parameters.flat());
+  moment2_ = zeros_like(parameters.flat());
+  if (options.kind == "amsgrad") moment2_max_ = zeros_like(parameters.flat());
+  if (ema > 0) average_ = parameters.flat().copy();
+}
+
+void Optimizer::step(Parameters& parameters, const Array& gradient, double lr,
+                     double gradient_scale) {
+  Array& flat = parameters.flat();
+  check(gradient.shape() == flat.shape(), "optimizer: gradient of shape ", gradient.shape(),
+        " for parameters of shape ", flat.shape());
+  ++steps_;
+  double t = static_cast<double>(steps_);
+  bool decoupled = options_.kind == "adamw";
+  visit_float("optimizer", flat.dtype(), [&]<class T>(T) {
+    double b1 = options_.betas[0], b2 = options_.betas[1];
+    Update<T> u;
+    u.decay_gradient = static_cast<T>(decoupled ? 0 : options_.weight_decay);
+    u.decay_weight = static_cast<T>(decoupled ? lr * options_.weight_decay : 0);
+    u.beta1 = static_cast<T>(b1);
+    u.beta2 = static_cast<T>(b2);
+    u.step_size = static_cast<T>(lr / (1 - std::pow(b1, t)));
+    u.root_scale = static_cast<T>(1 / std::sqrt(1 - std::pow(b2, t)));
+    u.epsilon = static_cast<T>(options_.epsilon);
+    u.gradient_scale = static_cast<T>(gradient_scale);
+    u.follow = static_cast<T>(1 - std::min(ema_, (1 + t) / (10 + t)));
+    u.amsgrad = moment2_max_.defined();
+    Pointers<T> x{flat.data<T>(),
+                  moment1_.data<T>(),
+                  moment2_.data<T>(),
+                  u.amsgrad ? moment2_max_.data<T>() : nullptr,
+                  average_.defined() ? average_.data<T>() : nullptr,
+                  gradient.data<T>()};
+    parallel_for(flat.size(), chunk, [&](int64_t begin, int64_t end) {
+      for (const Range& range : ranges_)
+        if (range.begin < end && range.end > begin)
+          update_range(x, u, std::max(begin, range.begin), std::min(end, range.end), range.decay);
+    });
+  });
+}
+
+void Optimizer::save(Safetensors& file) const {
+  file.add("moment1", moment1_.copy());
+  file.add("moment2", moment2_.copy());
+  if (moment2_max_.defined()) file.add("moment2_max", moment2_max_.copy());
+  if (average_.defined()) file.add("average", average_.copy());
+}
+
+void Optimizer::load(const Safetensors& file, int64_t steps) {
+  auto restore = [&](const char* name, Array& array) {
+    if (!array.defined()) return;
+    const Array& stored = file.at(name);
+    check<DataError>(stored.shape() == array.shape() && stored.dtype() == array.dtype(), name, ": ",
+                     stored.dtype(), " of shape ", stored.shape(), ", expected ", array.dtype(),
+                     " of shape ", array.shape());
+    array.copy_from(stored);
+  };
+  restore("moment1", moment1_);
+  restore("moment2", moment2_);
+  restore("moment2_max", moment2_max_);
+  restore("average", average_);
+  steps_ = steps;
+}
+
+}  // namespace casimir

@@ -1,0 +1,137 @@
+#include "trainers/step.h"
+
+#include <algorithm>
+
+#include "core/parallel.h"
+#include "trainers/registry.h"
+
+namespace casimir {
+
+Graph to_graph(const AtomsBatch& batch, DType dtype, Device device) {
+  auto tensor = [&](const Array& values) { return Tensor(values.cast(dtype).to(device)); };
+  Graph graph;
+  graph.nodes = batch.nodes;
+  graph.edges = batch.edges;
+  graph.graphs = batch.graphs;
+  graph.positions = tensor(batch.positions);
+  graph.shifts = tensor(batch.shifts);
+  graph.volumes = tensor(batch.volumes.reshaped({batch.graphs, 1, 1}));
+  graph.sender = batch.sender.to(device);
+  graph.receiver = batch.receiver.to(device);
+  graph.species = batch.species.to(device);
+  graph.node_graph = batch.node_graph.to(device);
+  graph.edge_graph = batch.edge_graph.to(device);
+  return graph;
+}
+
+std::vector<double> reference_sums(const Potential& potential, const AtomsBatch& batch) {
+  const std::vector<double>& energies = potential.reference_energies();
+  std::vector<double> sums(batch.graphs, 0.0);
+  for (int64_t n = 0; n < batch.nodes; ++n) sums[batch.node_graph[n]] += energies[batch.species[n]];
+  return sums;
+}
+
+namespace {
+
+std::vector<double> host(const Tensor& x) {
+  return x.array().to(Device::cpu).cast(DType::f64).to_vector<double>();
+}
+
+std::vector<FramePrediction> to_frames(const Prediction& prediction, const AtomsBatch& batch,
+                                       const std::vector<double>& references) {
+  std::vector<FramePrediction> frames(batch.graphs);
+  std::vector<double> energy = host(prediction.energy);
+  for (int64_t g = 0; g < batch.graphs; ++g) frames[g].energy = energy[g] + references[g];
+  if (prediction.forces.defined()) {
+    std::vector<double> forces = host(prediction.forces);
+    for (int64_t n = 0; n < batch.nodes; ++n)
+      frames[batch.node_graph[n]].forces.push_back(
+          {forces[3 * n], forces[3 * n + 1], forces[3 * n + 2]});
+  }
+  if (prediction.virial.defined()) {
+    std::vector<double> virial = host(prediction.virial);
+    for (int64_t g = 0; g < batch.graphs; ++g) {
+      double volume = batch.volumes.values<double>()[g];
+      std::array<double, 9>& stress = frames[g].stress.emplace();
+      for (int k = 0; k < 9; ++k) stress[k] = virial[9 * g + k] / volume;
+    }
+  }
+  return frames;
+}
+
+bool fully_periodic(const Frame& frame) {
+  return frame.pbc[0] && frame.pbc[1] && frame.pbc[2];
+}
+
+// Gradients of all parameters one after the other; zeros where the loss does not depend on one.
+Array flat_gradient(const Parameters& parameters, const Tensors& gradients) {
+  Array flat(parameters.flat().shape(), parameters.dtype());
+  const std::vector<Parameters::Entry>& entries = parameters.entries();
+  parallel_for(static_cast<int64_t>(entries.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      int64_t offset = entries[i].offset, size = entries[i].tensor.size();
+      Array part = flat.rows(offset, offset + size);
+      if (gradients[i].defined())
+        part.copy_from(gradients[i].array().reshaped({size}));
+      else
+        part.fill(0);
+    }
+  });
+  return flat;
+}
+
+}  // namespace
+
+std::vector<FramePrediction> predict_batch(const Model& model, const AtomsBatch& batch,
+                                           PredictOptions options) {
+  Graph graph = to_graph(batch, model.dtype(), model.parameters->device());
+  Prediction prediction = predict(*model.potential, graph, options);
+  return to_frames(prediction, batch, reference_sums(*model.potential, batch));
+}
+
+std::vector<FramePrediction> predict_frames(const Model& model, const std::vector<Frame>& frames,
+                                            PredictOptions options, int64_t max_edges) {
+  const Potential& potential = *model.potential;
+  std::vector<FramePrediction> all;
+  // Neighbour lists of some frames at a time, so that a large file needs no large memory.
+  constexpr size_t block = 256;
+  for (size_t begin = 0; begin < frames.size(); begin += block) {
+    size_t end = std::min(frames.size(), begin + block);
+    std::vector<Frame> some(frames.begin() + begin, frames.begin() + end);
+    std::vector<Sample> samples =
+        prepare_samples(std::move(some), potential.elements(), potential.r_max());
+    BatchOptions batches;
+    batches.max_edges = max_edges;
+    batches.shuffle = false;
+    for (const std::vector<int64_t>& which : plan_batches(samples, batches, 0))
+      for (FramePrediction& frame : predict_batch(model, make_batch(samples, which), options))
+        all.push_back(std::move(frame));
+  }
+  for (size_t i = 0; i < frames.size(); ++i)
+    if (!fully_periodic(frames[i])) all[i].stress.reset();
+  return all;
+}
+
+Gradient loss_gradient(const Model& model, const AtomsBatch& batch, const TaskOptions& task,
+                       const LossWeights& weights) {
+  const TaskRow& row = find_task(task.kind);
+  Parameters& parameters = *model.parameters;
+  Graph graph = to_graph(batch, model.dtype(), parameters.device());
+  std::vector<double> references = reference_sums(*model.potential, batch);
+
+  Tape tape;
+  parameters.watch(tape);
+  PredictOptions options = row.needed(weights);
+  options.create_graph = true;
+  Prediction prediction = predict(*model.potential, graph, options);
+  Tensor loss = row.loss(prediction, batch, references, task, weights);
+  Tensors gradients = tape.grad({loss}, parameters.all());
+
+  Gradient result;
+  result.loss = loss.item();
+  result.predictions = to_frames(prediction, batch, references);
+  result.flat = flat_gradient(parameters, gradients);
+  return result;
+}
+
+}  // namespace casimir

@@ -1,0 +1,38 @@
+// One optimisation step, and predictions of a model for batches and frames.
+#pragma once
+
+#include <vector>
+
+#include "datasets/batch.h"
+#include "equivariant/potential.h"
+#include "trainers/metrics.h"
+#include "trainers/model_file.h"
+#include "trainers/tasks.h"
+
+namespace casimir {
+
+// The batch as tensors of the model's type on its device.
+Graph to_graph(const AtomsBatch& batch, DType dtype, Device device = Device::cpu);
+
+// Sum of the reference energies of each structure, in f64: [graphs].
+std::vector<double> reference_sums(const Potential& potential, const AtomsBatch& batch);
+
+// Predictions of every structure of the batch, total energies, in f64.
+std::vector<FramePrediction> predict_batch(const Model& model, const AtomsBatch& batch,
+                                           PredictOptions options = {});
+// The same for frames as read, in their order, by batches of at most `max_edges` edges. Stress only
+// for frames with three periodic directions.
+std::vector<FramePrediction> predict_frames(const Model& model, const std::vector<Frame>& frames,
+                                            PredictOptions options = {},
+                                            int64_t max_edges = 20000);
+
+struct Gradient {
+  Array flat;       // [parameters], in the order of Parameters::flat()
+  double loss = 0;  // of the batch
+  std::vector<FramePrediction> predictions;
+};
+// Loss of the task and its gradient with respect to every parameter.
+Gradient loss_gradient(const Model& model, const AtomsBatch& batch, const TaskOptions& task,
+                       const LossWeights& weights);
+
+}  // namespace casimir
