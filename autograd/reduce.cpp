@@ -78,16 +78,29 @@ void sum_block(const T* x, const AxisView& v, int64_t o, int64_t begin, int64_t 
     sum_rows(from, end - begin, v.inner, sums);
 }
 
+// Sums over a short axis.
+template <class T>
+void sum_short_axis(const T* x, const AxisView& v, T* out) {
+  parallel_for(v.outer, grain_for(v.n * v.inner + 8), [&](int64_t first, int64_t last) {
+    std::vector<double> sums(v.inner);
+    for (int64_t o = first; o < last; ++o) {
+      sum_block(x, v, o, 0, v.n, sums.data());
+      for (int64_t j = 0; j < v.inner; ++j) out[o * v.inner + j] = static_cast<T>(sums[j]);
+    }
+  });
+}
+
 // A long axis is cut in blocks whose sums are added in order, so that few outputs still keep all
 // threads busy; the cuts depend on the shape alone.
 template <class T>
 void sum_axis(const T* x, const AxisView& v, T* out) {
+  if (v.outer * v.inner == 0) return;
   const int64_t rows = std::max<int64_t>(1, row_block / v.inner);
-  const int64_t blocks = std::max<int64_t>(1, (v.n + rows - 1) / rows);
-  const int64_t work = std::min(rows, v.n) * v.inner + 8;
+  const int64_t blocks = (v.n + rows - 1) / rows;
+  if (blocks <= 1) return sum_short_axis(x, v, out);
   Array partial({v.outer * blocks, v.inner}, DType::f64);
   double* sums = partial.data<double>();
-  parallel_for(v.outer * blocks, grain_for(work), [&](int64_t first, int64_t last) {
+  parallel_for(v.outer * blocks, grain_for(row_block), [&](int64_t first, int64_t last) {
     for (int64_t t = first; t < last; ++t) {
       const int64_t o = t / blocks, begin = t % blocks * rows;
       sum_block(x, v, o, begin, std::min(begin + rows, v.n), sums + t * v.inner);

@@ -37,8 +37,10 @@ struct ConfigNode {
     return path.empty() ? key : path + "." + key;
   }
 
-  // Where to point at: the key of a section, else the value.
-  const std::string& where() const { return kind == Kind::map ? key_place : place; }
+  // Where to point at: the key of a section or of nothing, else the value.
+  const std::string& where() const {
+    return kind == Kind::map || kind == Kind::null ? key_place : place;
+  }
   std::string describe() const;  // "'0.1x'", "a list", "nothing"
   void expect_section() const;   // ConfigError unless a map or nothing
   [[noreturn]] void reject(const std::string& text) const;

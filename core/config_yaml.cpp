@@ -3,6 +3,7 @@
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <sstream>
 
@@ -19,17 +20,24 @@ constexpr int64_t max_nodes = 100'000;
 
 // Positions in a text: "configs/a.yaml:9:12", counted from 1, columns in characters. A text from
 // the command line has no lines; there the place is its name.
-struct Source {
+class Source {
+ public:
+  Source(const std::string& text, const std::string& name, bool has_lines)
+      : text(text), name(name), has_lines(has_lines) {}
+
   const std::string& text;
-  std::string name;
-  bool has_lines = true;
+  const std::string name;
+  const bool has_lines;
 
   std::string position(const YAML::Mark& mark) const {
     size_t end = std::min<size_t>(std::max(mark.pos, 0), text.size());
     size_t begin = end - std::min<size_t>(std::max(mark.column, 0), end);
-    auto starts = [](char c) { return (c & 0xC0) != 0x80; };  // not inside a UTF-8 sequence
-    auto column = std::count_if(text.begin() + begin, text.begin() + end, starts);
-    return std::to_string(std::max(mark.line, 0) + 1) + ":" + std::to_string(column + 1);
+    if (begin != line_begin_ || end < counted_to_)
+      line_begin_ = counted_to_ = begin, characters_ = 0;
+    for (; counted_to_ < end; ++counted_to_) {
+      characters_ += (text[counted_to_] & 0xC0) != 0x80;  // not inside a UTF-8 sequence
+    }
+    return std::to_string(std::max(mark.line, 0) + 1) + ":" + std::to_string(characters_ + 1);
   }
   std::string place(const YAML::Mark& mark) const {
     return has_lines ? name + ":" + position(mark) : name;
@@ -40,6 +48,10 @@ struct Source {
   char at(const YAML::Mark& mark) const {
     return mark.pos >= 0 && mark.pos < static_cast<int>(text.size()) ? text[mark.pos] : '\0';
   }
+
+ private:
+  // The last column asked for, from which the next one of the same line is counted on.
+  mutable size_t line_begin_ = 0, counted_to_ = 0, characters_ = 0;
 };
 
 // Bytes of the character that begins at `i`, or 0 when it is not UTF-8 (RFC 3629: no overlong
@@ -63,26 +75,53 @@ std::string clean(const std::string& raw, const std::string& name, bool has_line
   for (size_t i = raw.starts_with("\xEF\xBB\xBF") ? 3 : 0; i < raw.size(); ++i) {
     if (raw.compare(i, 2, "\r\n") != 0) text += raw[i];
   }
-  Source source{text, name, has_lines};
+  Source source(text, name, has_lines);
   YAML::Mark mark;
   bool indentation = true;
   for (size_t i = 0, size; i < text.size(); i += size) {
     mark.pos = static_cast<int>(i);
     size = character_size(text, i);
     auto code = static_cast<uint8_t>(text[i]);
-    auto reject = [&](const std::string& what) {
-      fail<ConfigError>(source.place(mark), ": ", what);
-    };
-    std::string digits = hex(code).substr(14);
-    if (size == 0) reject("not UTF-8 text (byte 0x" + digits + ")");
     bool control = (code < 0x20 && code != '\n' && code != '\t') || code == 0x7F;
-    if (control) reject("control character 0x" + digits);
-    if (indentation && code == '\t') reject("a tab in the indentation; use spaces");
+    std::string fault;
+    if (size == 0)
+      fault = "not UTF-8 text (byte 0x" + hex(code).substr(14) + ")";
+    else if (control)
+      fault = "control character 0x" + hex(code).substr(14);
+    else if (indentation && code == '\t')
+      fault = "a tab in the indentation; use spaces";
+    if (!fault.empty()) fail<ConfigError>(source.place(mark), ": ", fault);
     indentation = code == '\n' || (indentation && code == ' ');
     mark.column = code == '\n' ? 0 : mark.column + static_cast<int>(size);
     if (code == '\n') ++mark.line;
   }
-  return text;
+  // The library takes a quoted text that the file's last line end cuts off for a closed one; a file
+  // that does not end with a line end shows it.
+  return text + "\n#";
+}
+
+// Where the first quoted text after `from` begins that has no closing quote.
+YAML::Mark unclosed_quote(const std::string& text, size_t from) {
+  size_t i = from;
+  while (i < text.size()) {
+    char c = text[i];
+    bool opens = (c == '"' || c == '\'') && (i == 0 || std::strchr(" \n[{,:", text[i - 1]));
+    if (opens) {
+      size_t end = i + 1;
+      while (end < text.size() && text[end] != c) end += c == '"' && text[end] == '\\' ? 2 : 1;
+      if (end >= text.size()) break;
+      i = end;
+    } else if (c == '#' && i > 0 && (text[i - 1] == ' ' || text[i - 1] == '\n')) {
+      i = text.find('\n', i) - 1;
+    }
+    ++i;
+  }
+  YAML::Mark mark;
+  mark.pos = static_cast<int>(std::min(i, text.size()));
+  mark.line = static_cast<int>(std::count(text.begin(), text.begin() + mark.pos, '\n'));
+  size_t line_end = mark.pos > 0 ? text.rfind('\n', mark.pos - 1) : std::string::npos;
+  mark.column = mark.pos - (line_end == std::string::npos ? 0 : static_cast<int>(line_end) + 1);
+  return mark;
 }
 
 // Builds the tree from the parser's events; aliases become copies, within the budget of nodes.
@@ -103,8 +142,6 @@ class TreeBuilder : public YAML::EventHandler {
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     if (expects_key()) reject(mark, "a key is missing before ':'");
-    if (in_map() && open_.back().key_mark.pos == mark.pos)
-      reject(mark, "expected ':' after the key");
     add(make(Kind::null, mark, anchor));
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -149,6 +186,9 @@ class TreeBuilder : public YAML::EventHandler {
   [[noreturn]] void reject(const YAML::Mark& mark, const std::string& text) const {
     fail<ConfigError>(source_.place(mark), ": ", text);
   }
+  [[noreturn]] void reject_unclosed(const YAML::Mark& mark, Kind kind, const char* brackets) const;
+  [[noreturn]] void reject_broken(const YAML::Mark& mark, Kind kind, const std::string& what,
+                                  const std::string& next) const;
   // The place of the innermost open list or map that was written with `bracket`, or as a block.
   std::optional<YAML::Mark> opened(Kind kind, char bracket) const {
     for (size_t i = open_.size(); i-- > 0;) {
@@ -226,51 +266,59 @@ class TreeBuilder : public YAML::EventHandler {
 };
 
 void TreeBuilder::reject(const YAML::Exception& error) const {
-  const std::string& text = error.msg;
-  auto is = [&](const char* prefix) { return text.starts_with(prefix); };
-  auto unclosed = [&](Kind kind, char bracket, char closing) {
-    std::optional<YAML::Mark> from = opened(kind, bracket);
-    std::string open = std::string("'") + bracket + "'";
-    if (!from || error.mark.pos <= 0) reject(from.value_or(error.mark), open + " is not closed");
-    reject(error.mark, "expected ',' or '" + std::string(1, closing) + "' for the " + open +
-                           source_.here(*from));
-  };
-  auto broken = [&](Kind kind, const char* what, const char* next) {
-    std::optional<YAML::Mark> from = opened(kind, '\0');
-    reject(error.mark, std::string("does not continue the ") + what + " begun" +
-                           source_.here(from.value_or(error.mark)) + "; expected " + next +
-                           " in the same column");
-  };
   using namespace YAML::ErrorMsg;
-  std::string found = std::string("'") + source_.at(error.mark) + "'";
-  if (is(END_OF_MAP_FLOW)) unclosed(Kind::map, '{', '}');
-  if (is(END_OF_SEQ_FLOW)) unclosed(Kind::list, '[', ']');
-  if (is(END_OF_MAP)) broken(Kind::map, "section", "'key: value'");
-  if (is(END_OF_SEQ)) broken(Kind::list, "list", "'- value'");
-  if (is(MAP_VALUE)) {
-    reject(error.mark,
-           "unexpected ':'; expected one 'key: value' per line, with a space after the "
-           "colon, in the same column as the section's other keys");
+  YAML::Mark mark = error.mark;
+  auto is = [&](const char* prefix) { return error.msg.starts_with(prefix); };
+  if (is(END_OF_MAP_FLOW)) reject_unclosed(mark, Kind::map, "{}");
+  if (is(END_OF_SEQ_FLOW)) reject_unclosed(mark, Kind::list, "[]");
+  if (is(END_OF_MAP)) reject_broken(mark, Kind::map, "section", "'key: value'");
+  if (is(END_OF_SEQ)) reject_broken(mark, Kind::list, "list", "'- value'");
+  if (is(EOF_IN_SCALAR) || is(DOC_IN_SCALAR)) {
+    const Open* last = open_.empty() ? nullptr : &open_.back();
+    int from = !last ? 0 : last->has_key ? last->key_mark.pos : last->mark.pos;
+    reject(unclosed_quote(source_.text, from), "the quoted text is not closed");
   }
-  if (is(FLOW_END)) reject(error.mark, found + " closes nothing");
-  if (is(BLOCK_ENTRY)) reject(error.mark, "a list written with '-' must begin on its own line");
-  if (is(EOF_IN_SCALAR) || is(DOC_IN_SCALAR)) reject(error.mark, "a quoted text is not closed");
   if (is(INVALID_ESCAPE)) {
-    reject(error.mark, "unknown escape '\\" + text.substr(std::string(INVALID_ESCAPE).size()) +
-                           "' in a quoted text");
+    mark.pos -= 2, mark.column -= 2;  // the library points behind the escape
+    reject(mark, std::string("unknown escape '\\") + error.msg.back() + "' in a quoted text");
   }
-  if (is(UNKNOWN_TOKEN)) reject(error.mark, "a value that begins with " + found + " needs quotes");
-  if (is(ALIAS_NOT_FOUND)) reject(error.mark, "a text that begins with '*' needs quotes");
-  if (is(ANCHOR_NOT_FOUND)) reject(error.mark, "a text that begins with '&' needs quotes");
-  if (is(UNKNOWN_ANCHOR)) {
-    reject(error.mark, "an alias without an anchor; a text that begins with '*' needs quotes");
+  std::string found = std::string("'") + source_.at(mark) + "'";
+  const std::pair<const char*, std::string> words[] = {
+      {MAP_VALUE,
+       "unexpected ':'; expected one 'key: value' per line, with a space after the colon, in the "
+       "same column as the section's other keys"},
+      {FLOW_END, found + " closes nothing"},
+      {BLOCK_ENTRY, "a list written with '-' must begin on its own line"},
+      {UNKNOWN_TOKEN, "a value that begins with " + found + " needs quotes"},
+      {ALIAS_NOT_FOUND, "a text that begins with '*' needs quotes"},
+      {ANCHOR_NOT_FOUND, "a text that begins with '&' needs quotes"},
+      {UNKNOWN_ANCHOR, "an alias without an anchor; a text that begins with '*' needs quotes"},
+  };
+  for (const auto& [prefix, text] : words) {
+    if (is(prefix)) reject(mark, text);
   }
-  reject(error.mark, "not YAML: " + text);
+  reject(mark, "not YAML: " + error.msg);
+}
+
+void TreeBuilder::reject_unclosed(const YAML::Mark& mark, Kind kind, const char* brackets) const {
+  std::optional<YAML::Mark> from = opened(kind, brackets[0]);
+  std::string open = {'\'', brackets[0], '\''};
+  bool at_end = mark.pos <= 0 || mark.pos + 2 >= static_cast<int>(source_.text.size());
+  if (!from || at_end) reject(from.value_or(mark), open + " is not closed");
+  reject(mark, std::string("expected ',' or '") + brackets[1] + "' for the " + open +
+                   source_.here(*from));
+}
+
+void TreeBuilder::reject_broken(const YAML::Mark& mark, Kind kind, const std::string& what,
+                                const std::string& next) const {
+  YAML::Mark from = opened(kind, '\0').value_or(mark);
+  reject(mark, "does not continue the " + what + " begun" + source_.here(from) + "; expected " +
+                   next + " in the same column");
 }
 
 NodePtr build(const std::string& raw, const std::string& name, bool has_lines) {
   std::string text = clean(raw, name, has_lines);
-  Source source{text, name, has_lines};
+  Source source(text, name, has_lines);
   TreeBuilder builder(source);
   std::istringstream stream(text);
   try {
@@ -298,7 +346,13 @@ NodePtr parse_document(const std::string& text, const std::string& name) {
 }
 
 NodePtr parse_value(const std::string& text, const std::string& place) {
-  return build(text, place, false);
+  NodePtr root = build("value: " + text, place, false);  // as a value: a list is no key then
+  bool one_value = root->kind == Kind::map && root->items.size() == 1;
+  check<ConfigError>(one_value, place, ": expected one value");
+  NodePtr value = root->items[0];
+  bool comment = value->kind == Kind::null && text.find('#') != std::string::npos;
+  check<ConfigError>(!comment, place, ": a text that begins with '#' needs quotes");
+  return value;
 }
 
 }  // namespace casimir

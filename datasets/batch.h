@@ -16,6 +16,7 @@ namespace casimir {
 struct Sample {
   Frame frame;
   std::vector<int32_t> species;  // [atoms]: index into the model's elements
+  int64_t elements = 0;          // of the model
   Neighbors neighbors;
   int64_t nodes() const { return static_cast<int64_t>(frame.size()); }
   int64_t edges() const { return static_cast<int64_t>(neighbors.size()); }

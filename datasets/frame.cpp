@@ -28,10 +28,12 @@ double dot(const Vec3& a, const Vec3& b) {
 
 }  // namespace
 
-double Frame::volume() const {
+double volume_of(const Mat3& cell) {
   Vec3 a{cell[0], cell[1], cell[2]}, b{cell[3], cell[4], cell[5]}, c{cell[6], cell[7], cell[8]};
   return std::abs(dot(a, cross(b, c)));
 }
+
+double Frame::volume() const { return volume_of(cell); }
 
 std::string Frame::where() const {
   return source + ": frame " + std::to_string(number);

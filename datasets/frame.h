@@ -41,9 +41,11 @@ struct Frame {
   int64_t number = 0;  // frame in that file, from 0
 
   size_t size() const { return numbers.size(); }
-  double volume() const;      // |det cell|, A^3; 0 without a cell
+  double volume() const;      // A^3; 0 without a cell
   std::string where() const;  // "train.xyz: frame 117"
 };
+
+double volume_of(const Mat3& cell);  // |det cell|
 
 // Whether the periodic directions span space: their vectors are neither zero nor dependent.
 bool spans(const Mat3& cell, const std::array<bool, 3>& pbc);

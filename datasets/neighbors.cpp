@@ -78,8 +78,8 @@ class Search {
  public:
   Search(std::span<const Vec3> positions, const Mat3& cell, const std::array<bool, 3>& pbc,
          double r_max);
-  // The keys of one receiver's edges, sorted, in memory that `scratch` keeps.
-  std::span<const uint64_t> find(int64_t receiver, std::vector<uint64_t>& scratch) const;
+  // The keys of the edges of atom order()[slot], sorted, in memory that `scratch` keeps.
+  std::span<const uint64_t> find(int64_t slot, std::vector<uint64_t>& scratch) const;
   std::span<const int32_t> order() const { return order_; }
   // S for the positions as given.
   std::array<int32_t, 3> given_shift(int64_t receiver, uint64_t key) const {
@@ -127,8 +127,11 @@ class Search {
   Vec3 low_, high_, bins_per_length_;
   std::array<int, 3> bin_count_;
   std::vector<int32_t> bin_begin_;
-  std::vector<double> x_, y_, z_;  // wrapped positions in the order of the bins
-  std::vector<uint64_t> sender_bits_;
+  struct Slot {
+    Vec3 r;                // wrapped
+    uint64_t sender_bits;  // of a key
+  };
+  std::vector<Slot> slots_;     // atoms in the order of the bins
   std::vector<int32_t> order_;  // atoms in the order of the bins
 };
 
@@ -234,13 +237,13 @@ void Search::sort_into_bins(int64_t n) {
     ++bin_begin_[bin[a] + 1];
   }
   for (size_t b = 1; b < bin_begin_.size(); ++b) bin_begin_[b] += bin_begin_[b - 1];
-  x_.resize(n), y_.resize(n), z_.resize(n), sender_bits_.resize(n), order_.resize(n);
+  slots_.resize(n);
+  order_.resize(n);
   std::vector<int32_t> next(bin_begin_.begin(), bin_begin_.end() - 1);
   for (int64_t a = 0; a < n; ++a) {
     int32_t at = next[bin[a]]++;
-    x_[at] = wrapped_[a][0], y_[at] = wrapped_[a][1], z_[at] = wrapped_[a][2];
     order_[at] = static_cast<int32_t>(a);
-    sender_bits_[at] = make_key(a, packed_ ? offset_[a] : std::array<int32_t, 3>{});
+    slots_[at] = {wrapped_[a], make_key(a, packed_ ? offset_[a] : std::array<int32_t, 3>{})};
   }
 }
 
@@ -259,9 +262,10 @@ void Search::scan(Visit& visit, int64_t begin, int64_t end) const {
   const Vec3 center = visit.center;
   bool near_edge = false;
   for (int64_t j = begin; j < end; ++j) {
-    double dx = center[0] - x_[j], dy = center[1] - y_[j], dz = center[2] - z_[j];
+    const Vec3& r = slots_[j].r;
+    double dx = center[0] - r[0], dy = center[1] - r[1], dz = center[2] - r[2];
     double squared = dx * dx + dy * dy + dz * dz;
-    uint64_t key = sender_bits_[j] + visit.shift_bits;
+    uint64_t key = slots_[j].sender_bits + visit.shift_bits;
     keys[count] = key;
     bool inside = squared < outer_squared_;
     count += inside & (key != visit.self);
@@ -271,10 +275,11 @@ void Search::scan(Visit& visit, int64_t begin, int64_t end) const {
   visit.near_edge |= near_edge;
 }
 
-std::span<const uint64_t> Search::find(int64_t receiver, std::vector<uint64_t>& keys) const {
-  const Vec3& r = wrapped_[receiver];
-  const Vec3& at = coordinates_[receiver];
-  const auto own = packed_ ? offset_[receiver] : std::array<int32_t, 3>{};
+std::span<const uint64_t> Search::find(int64_t slot, std::vector<uint64_t>& keys) const {
+  const int64_t receiver = order_[slot];
+  const Vec3& r = slots_[slot].r;
+  const Vec3 at{dot(r, normals_[0]), dot(r, normals_[1]), dot(r, normals_[2])};
+  const uint64_t own_offset = slots_[slot].sender_bits - make_key(receiver, {});
   Visit visit{keys, make_key(receiver, {}) + zero_shift, 0, {}, 0, false};
   Range t[3];
   for (int i = 0; i < 3; ++i) t[i] = translations(i, at[i]);
@@ -287,7 +292,7 @@ std::span<const uint64_t> Search::find(int64_t receiver, std::vector<uint64_t>& 
         for (int k = 0; k < 3; ++k)
           visit.center[k] = r[k] - tx * vectors_[0][k] - ty * vectors_[1][k] - tz * vectors_[2][k];
         // r[receiver] - (r[sender] + T cell) for wrapped positions: S = -T and the offsets.
-        visit.shift_bits = zero_shift + make_key(0, {-tx - own[0], -ty - own[1], -tz - own[2]});
+        visit.shift_bits = zero_shift + make_key(0, {-tx, -ty, -tz}) - own_offset;
         for (int x = bx.first; x <= bx.last; ++x)
           for (int y = by.first; y <= by.last; ++y) {
             const int32_t* row = &bin_begin_[bin_index(x, y, 0)];
@@ -314,17 +319,24 @@ Neighbors find_neighbors(std::span<const Vec3> positions, const Mat3& cell,
   if (n == 0) return {};
   const Search search(positions, cell, pbc, r_max);
 
-  // Receivers are searched in the order of the bins, where their candidates are in cache.
+  // Searched in the order of the bins, where an atom's candidates are in cache; written in order.
   constexpr int64_t chunk = 256;
   std::span<const int32_t> order = search.order();
   std::vector<std::vector<uint64_t>> keys((n + chunk - 1) / chunk);
-  std::vector<size_t> begin_of(n + 1, 0);  // of a receiver's edges in the list
+  std::vector<const uint64_t*> keys_of(n);  // first key of a receiver
+  std::vector<size_t> begin_of(n + 1, 0);   // place of its first edge in the list
   parallel_for(n, chunk, [&](int64_t begin, int64_t end) {
     std::vector<uint64_t> scratch(1024);
-    for (int64_t k = begin; k < end; ++k) {
-      std::span<const uint64_t> found = search.find(order[k], scratch);
-      begin_of[order[k] + 1] = found.size();
-      keys[k / chunk].insert(keys[k / chunk].end(), found.begin(), found.end());
+    std::vector<uint64_t>& all = keys[begin / chunk];
+    for (int64_t slot = begin; slot < end; ++slot) {
+      std::span<const uint64_t> found = search.find(slot, scratch);
+      begin_of[order[slot] + 1] = found.size();
+      all.insert(all.end(), found.begin(), found.end());
+    }
+    const uint64_t* first = all.data();
+    for (int64_t slot = begin; slot < end; ++slot) {
+      keys_of[order[slot]] = first;
+      first += begin_of[order[slot] + 1];
     }
   });
   for (int64_t i = 0; i < n; ++i) begin_of[i + 1] += begin_of[i];
@@ -334,13 +346,14 @@ Neighbors find_neighbors(std::span<const Vec3> positions, const Mat3& cell,
   list.receiver.resize(begin_of[n]);
   list.cell_shift.resize(begin_of[n]);
   parallel_for(n, chunk, [&](int64_t begin, int64_t end) {
-    const uint64_t* key = nullptr;
-    for (int64_t k = begin; k < end; ++k) {
-      if (k % chunk == 0) key = keys[k / chunk].data();
-      for (size_t e = begin_of[order[k]]; e < begin_of[order[k] + 1]; ++e, ++key) {
-        list.receiver[e] = order[k];
+    for (int64_t i = begin; i < end; ++i) {
+      const uint64_t* key = keys_of[i];
+      if (i + 4 < end)  // its place is random where the order of atoms is
+        for (int line = 0; line < 6; ++line) __builtin_prefetch(keys_of[i + 4] + 8 * line);
+      for (size_t e = begin_of[i]; e < begin_of[i + 1]; ++e, ++key) {
+        list.receiver[e] = static_cast<int32_t>(i);
         list.sender[e] = sender_of(*key);
-        list.cell_shift[e] = search.given_shift(order[k], *key);
+        list.cell_shift[e] = search.given_shift(i, *key);
       }
     }
   });

@@ -26,14 +26,14 @@ Frame silicon_crystal(const std::array<int64_t, 3>& repeat, double lattice = sil
 struct SiliconOptions {
   int64_t frames = 250;
   uint64_t seed = 1;
-  // Every frame has repeat diamond cells; 0: a mix of small cells, 1x1x1 to 2x2x1.
+  // Every frame has this many diamond cells; 0: a mix of 1x1x1 to 1x2x2.
   std::array<int64_t, 3> repeat{0, 0, 0};
-  double rattle_min = 0.05,
-         rattle_max = 0.25;  // standard deviation of the displacements, A, uniform
-  double strain = 0.05;      // largest component of the random symmetric strain
-  double vacancies = 0.2;    // share of the frames that lack one atom
+  double rattle_min = 0.05, rattle_max = 0.25;  // A, root mean square length of the displacements
+  double strain = 0.05;    // largest entry of the random strain that half of the frames have
+  double vacancies = 0.2;  // share of the frames with more than 8 atoms that lack one atom
 };
-// Frames with energy, forces and stress; config_type "rattled", "strained" or "vacancy".
+// Frames with energy, forces and stress; config_type "rattled", "strained" or "vacancy". Frame i is
+// a function of the seed, i and the options alone.
 std::vector<Frame> make_silicon(const SiliconOptions& options);
 
 }  // namespace casimir

@@ -1,5 +1,6 @@
 #include "equivariant/contraction.h"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 
@@ -23,13 +24,18 @@ struct Plan::Family {
 };
 
 Plan::Plan(std::vector<Operand> operands, std::vector<Term> terms) {
+  const bool any_channels =
+      std::any_of(operands.begin(), operands.end(), [](const Operand& o) { return o.channels; });
   for (const Term& term : terms) {
-    check(term.at.size() == operands.size(), "plan: a term names ", term.at.size(), " places, expected ",
-          operands.size());
+    check(term.at.size() == operands.size(), "plan: a term names ", term.at.size(),
+          " places, expected ", operands.size());
+    check(any_channels || term.channels == 1, "plan: ", term.channels,
+          " channels in a term without channel operands");
     for (size_t i = 0; i < operands.size(); ++i) {
       int64_t length = operands[i].channels ? term.channels : 1;
-      check(term.at[i] >= 0 && term.at[i] + length <= operands[i].width, "plan: operand ", i, ": a term uses ",
-            length, " numbers from ", term.at[i], ", a row has ", operands[i].width);
+      check(term.at[i] >= 0 && term.at[i] + length <= operands[i].width, "plan: operand ", i,
+            ": a term uses ", length, " numbers from ", term.at[i], ", a row has ",
+            operands[i].width);
     }
   }
   for (size_t i = 0; i < operands.size(); ++i) order_.push_back(static_cast<int>(i));
@@ -41,8 +47,12 @@ Plan::Plan(std::vector<Operand> operands, std::vector<Term> terms) {
 Plan::Plan(std::shared_ptr<Family> family, std::vector<int> order)
     : family_(std::move(family)), order_(std::move(order)) {}
 
-const Operand& Plan::operand(size_t i) const { return family_->operands[order_[i]]; }
-size_t Plan::terms() const { return family_->terms.size(); }
+const Operand& Plan::operand(size_t i) const {
+  return family_->operands[order_[i]];
+}
+size_t Plan::terms() const {
+  return family_->terms.size();
+}
 
 Plan Plan::with_output(size_t a) const {
   std::vector<int> order = order_;
@@ -54,17 +64,20 @@ const ContractionProgram& Plan::program() const {
   std::lock_guard lock(family_->mutex);
   auto& program = family_->programs[order_];
   if (!program)
-    program = std::make_unique<ContractionProgram>(make_program(family_->operands, family_->terms, order_));
+    program = std::make_unique<ContractionProgram>(
+        make_program(family_->operands, family_->terms, order_));
   return *program;
 }
 
-Tensor contract(const Plan& plan, const Tensors& inputs, const std::vector<Segments>& indices, int64_t rows) {
-  check(inputs.size() == plan.inputs(), "contract: ", inputs.size(), " inputs for a plan of ", plan.inputs());
+Tensor contract(const Plan& plan, const Tensors& inputs, const std::vector<Segments>& indices,
+                int64_t rows) {
+  check(inputs.size() == plan.inputs(), "contract: ", inputs.size(), " inputs for a plan of ",
+        plan.inputs());
   auto rows_of = [&](const Operand& operand) -> int64_t {
     if (operand.rows == Operand::Rows::shared) return 1;
     if (operand.rows == Operand::Rows::each) return rows;
-    check(operand.index >= 0 && operand.index < static_cast<int>(indices.size()), "contract: no index ",
-          operand.index);
+    check(operand.index >= 0 && operand.index < static_cast<int>(indices.size()),
+          "contract: no index ", operand.index);
     check(indices[operand.index].size() == rows, "contract: index ", operand.index, " has ",
           indices[operand.index].size(), " rows, expected ", rows);
     return indices[operand.index].targets();
@@ -74,11 +87,11 @@ Tensor contract(const Plan& plan, const Tensors& inputs, const std::vector<Segme
     const Operand& operand = plan.operand(i);
     check(inputs[i].rank() > 0 && inputs[i].dim(0) == rows_of(operand) &&
               inputs[i].shape().row_size() == operand.width,
-          "contract: input ", i, ": expected ", rows_of(operand), " rows of ", operand.width, ", found ",
-          inputs[i].shape());
+          "contract: input ", i, ": expected ", rows_of(operand), " rows of ", operand.width,
+          ", found ", inputs[i].shape());
     check(inputs[i].dtype() == inputs[0].dtype() && inputs[i].device() == inputs[0].device(),
-          "contract: input ", i, " is ", inputs[i].dtype(), " on ", inputs[i].device(), ", input 0 ",
-          inputs[0].dtype(), " on ", inputs[0].device());
+          "contract: input ", i, " is ", inputs[i].dtype(), " on ", inputs[i].device(),
+          ", input 0 ", inputs[0].dtype(), " on ", inputs[0].device());
     arrays.push_back(&inputs[i].array());
   }
   const Operand& output = plan.operand(plan.inputs());
@@ -93,7 +106,8 @@ Tensor contract(const Plan& plan, const Tensors& inputs, const std::vector<Segme
       if (!needs[a]) continue;
       Tensors replaced = inputs;
       replaced[a] = g[0];
-      cotangents[a] = reshape(contract(plan.with_output(a), replaced, indices, rows), inputs[a].shape());
+      cotangents[a] =
+          reshape(contract(plan.with_output(a), replaced, indices, rows), inputs[a].shape());
     }
     return cotangents;
   });

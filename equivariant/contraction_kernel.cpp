@@ -1,4 +1,5 @@
-// The CPU kernel of contract(): the program's tree, walked for blocks of channels held in registers.
+// The CPU kernel of contract(): the program's tree, walked for blocks of channels held in
+// registers.
 #include <algorithm>
 #include <cstring>
 
@@ -49,7 +50,8 @@ struct Row {
   const T* coefficients;                        // of the part's leaves
 };
 
-// sum over nodes [begin, end) of the level: operand * (sum below), or coefficient * operand at the leaves.
+// sum over nodes [begin, end) of the level: operand * (sum below), or coefficient * operand at the
+// leaves.
 template <int Level, int Levels, class T, class B>
 inline B sum_nodes(const Part& part, const Row<T>& row, int32_t begin, int32_t end, int channel) {
   B sum = B::zero();
@@ -60,8 +62,9 @@ inline B sum_nodes(const Part& part, const Row<T>& row, int32_t begin, int32_t e
     if constexpr (Level + 1 == Levels)
       sum.add_product(row.coefficients[n], values);
     else
-      sum.add_product(sum_nodes<Level + 1, Levels, T, B>(part, row, nodes[n].begin, nodes[n].end, channel),
-                      values);
+      sum.add_product(
+          sum_nodes<Level + 1, Levels, T, B>(part, row, nodes[n].begin, nodes[n].end, channel),
+          values);
   }
   return sum;
 }
@@ -97,7 +100,8 @@ inline void add_dots(const Part& part, const Row<T>& row, int32_t begin, int32_t
     if constexpr (Level + 1 == Levels)
       lanes[n] += values.lanes();
     else
-      add_dots<Level + 1, Levels, T, B>(part, row, nodes[n].begin, nodes[n].end, channel, values, lanes);
+      add_dots<Level + 1, Levels, T, B>(part, row, nodes[n].begin, nodes[n].end, channel, values,
+                                        lanes);
   }
 }
 
@@ -114,8 +118,10 @@ template <class T, class F>
 void for_blocks(int channels, F&& f) {
   using W = Widths<T>;
   int c = 0;
-  for (; c + W::Wide::size <= channels; c += W::Wide::size) f.template operator()<typename W::Wide>(c);
-  for (; c + W::Narrow::size <= channels; c += W::Narrow::size) f.template operator()<typename W::Narrow>(c);
+  for (; c + W::Wide::size <= channels; c += W::Wide::size)
+    f.template operator()<typename W::Wide>(c);
+  for (; c + W::Narrow::size <= channels; c += W::Narrow::size)
+    f.template operator()<typename W::Narrow>(c);
   for (; c < channels; ++c) f.template operator()<typename W::Single>(c);
 }
 
@@ -123,32 +129,44 @@ void for_blocks(int channels, F&& f) {
 template <class F>
 void with_levels(size_t levels, F&& f) {
   switch (levels) {
-    case 0: return f.template operator()<0>();
-    case 1: return f.template operator()<1>();
-    case 2: return f.template operator()<2>();
-    case 3: return f.template operator()<3>();
-    case 4: return f.template operator()<4>();
-    case 5: return f.template operator()<5>();
-    default: return f.template operator()<6>();
+    case 0:
+      return f.template operator()<0>();
+    case 1:
+      return f.template operator()<1>();
+    case 2:
+      return f.template operator()<2>();
+    case 3:
+      return f.template operator()<3>();
+    case 4:
+      return f.template operator()<4>();
+    case 5:
+      return f.template operator()<5>();
+    default:
+      return f.template operator()<6>();
   }
 }
 
 template <class T>
 class Contraction {
  public:
-  Contraction(const Plan& plan, const std::vector<const Array*>& inputs, const std::vector<Segments>& indices,
-              int64_t rows, Array& out)
-      : program_(plan.program()), rows_(rows), out_(out.data<T>()), width_(plan.operand(plan.inputs()).width) {
+  Contraction(const Plan& plan, const std::vector<const Array*>& inputs,
+              const std::vector<Segments>& indices, int64_t rows, Array& out)
+      : program_(plan.program()),
+        rows_(rows),
+        out_(out.data<T>()),
+        width_(plan.operand(plan.inputs()).width) {
     for (size_t i = 0; i < inputs.size(); ++i) {
       const Operand& operand = plan.operand(i);
       const int32_t* index =
           operand.rows == Operand::Rows::indexed ? indices[operand.index].index().data() : nullptr;
-      inputs_.push_back({inputs[i]->data<T>(), operand.width, index, operand.rows == Operand::Rows::shared});
+      inputs_.push_back(
+          {inputs[i]->data<T>(), operand.width, index, operand.rows == Operand::Rows::shared});
     }
     const Operand& output = plan.operand(plan.inputs());
     if (output.rows == Operand::Rows::indexed) output_index_ = &indices[output.index];
     shared_output_ = output.rows == Operand::Rows::shared;
-    for (const auto& term : program_.scalar_terms) coefficients_.push_back(static_cast<T>(term.coefficient));
+    for (const auto& term : program_.scalar_terms)
+      coefficients_.push_back(static_cast<T>(term.coefficient));
     if (program_.scalar_inputs.empty() && program_.channel_output) {
       constants_.assign(program_.leaves, 0);
       for (size_t t = 0; t < coefficients_.size(); ++t)
@@ -190,7 +208,8 @@ class Contraction {
 
   Workspace workspace() const {
     Workspace work;
-    if (program_.channel_output && constants_.empty()) work.coefficients.resize(batch * program_.leaves);
+    if (program_.channel_output && constants_.empty())
+      work.coefficients.resize(batch * program_.leaves);
     if (!program_.channel_output) {
       work.dots.resize(program_.leaves);
       work.lanes.resize(static_cast<size_t>(program_.leaves) * Widths<T>::lanes);
@@ -205,7 +224,8 @@ class Contraction {
     const int32_t* at = program_.scalar_offsets.data();
     if (scalars == 1) {
       const T* y = inputs_[program_.scalar_inputs[0]].row(e);
-      for (size_t t = 0; t < terms; ++t) s[program_.scalar_terms[t].leaf] += coefficients_[t] * y[at[t]];
+      for (size_t t = 0; t < terms; ++t)
+        s[program_.scalar_terms[t].leaf] += coefficients_[t] * y[at[t]];
       return;
     }
     for (size_t t = 0; t < terms; ++t) s[program_.scalar_terms[t].leaf] += scalar_product(e, t);
@@ -214,7 +234,8 @@ class Contraction {
     const size_t scalars = program_.scalar_inputs.size();
     T product = coefficients_[t];
     for (size_t i = 0; i < scalars; ++i)
-      product *= inputs_[program_.scalar_inputs[i]].row(e)[program_.scalar_offsets[t * scalars + i]];
+      product *=
+          inputs_[program_.scalar_inputs[i]].row(e)[program_.scalar_offsets[t * scalars + i]];
     return product;
   }
 
@@ -251,8 +272,9 @@ class Contraction {
     with_levels(program_.channel_inputs.size(), [&]<int Levels>() {
       for (const Part& part : program_.parts) {
         for (int r = 0; r < count; ++r) rows[r].coefficients += part.first_leaf;
-        for_blocks<T>(part.channels,
-                      [&]<class B>(int channel) { add_block<Levels, T, B>(part, rows, count, out, channel); });
+        for_blocks<T>(part.channels, [&]<class B>(int channel) {
+          add_block<Levels, T, B>(part, rows, count, out, channel);
+        });
         for (int r = 0; r < count; ++r) rows[r].coefficients -= part.first_leaf;
       }
     });
@@ -261,8 +283,10 @@ class Contraction {
   void add_scalars(Workspace& work, int64_t e, T* out) const {
     Row<T> row;
     fill_row(row, e);
-    if (program_.channel_inputs.empty()) std::fill(work.dots.begin(), work.dots.end(), T{1});
-    else dot_products(work, row);
+    if (program_.channel_inputs.empty())
+      std::fill(work.dots.begin(), work.dots.end(), T{1});
+    else
+      dot_products(work, row);
     for (size_t t = 0; t < coefficients_.size(); ++t) {
       const auto& term = program_.scalar_terms[t];
       out[term.out] += work.dots[term.leaf] * scalar_product(e, t);
@@ -280,7 +304,8 @@ class Contraction {
           for_blocks<T>(part.channels, [&]<class B>(int channel) {
             int32_t top = static_cast<int32_t>(part.levels[0].size());
             if constexpr (B::size == 1) {
-              auto* sums = reinterpret_cast<typename B::Vector*>(work.dots.data() + part.first_leaf);
+              auto* sums =
+                  reinterpret_cast<typename B::Vector*>(work.dots.data() + part.first_leaf);
               add_dots<0, Levels, T, B>(part, row, 0, top, channel, B::zero(), sums);
             } else {
               auto* sums = reinterpret_cast<Vector*>(work.lanes.data() + part.first_leaf * lanes);
@@ -295,8 +320,8 @@ class Contraction {
     }
   }
 
-  // Sums over the rows of each target. Long segments are cut into pieces of task_rows, whose sums are added in
-  // order: the same bits for any number of threads.
+  // Sums over the rows of each target. Long segments are cut into pieces of task_rows, whose sums
+  // are added in order: the same bits for any number of threads.
   void sum_segments() {
     struct Task {
       int64_t target, begin, end;

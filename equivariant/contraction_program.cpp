@@ -8,7 +8,8 @@
 namespace casimir {
 namespace {
 
-using Key = std::vector<int32_t>;  // output offset (channel outputs only), then one offset per level
+using Key =
+    std::vector<int32_t>;  // output offset (channel outputs only), then one offset per level
 
 // Distinct prefixes over all levels: the number of multiply-adds a level order costs.
 size_t cost_of(const std::vector<Key>& keys, const std::vector<int>& levels, bool with_output) {
@@ -46,7 +47,8 @@ void build_tree(ContractionProgram::Part& part, const std::vector<Key>& keys, si
     if (k > 0)
       while (same < keys[k].size() && keys[k][same] == keys[k - 1][same]) ++same;
     if (with_output && same == 0) {
-      int32_t first = levels ? static_cast<int32_t>(part.levels[0].size()) : static_cast<int32_t>(k);
+      int32_t first =
+          levels ? static_cast<int32_t>(part.levels[0].size()) : static_cast<int32_t>(k);
       part.runs.push_back({keys[k][0], first, first});
     }
     for (size_t level = 0; level < levels; ++level) {
@@ -74,7 +76,8 @@ ContractionProgram make_program(const std::vector<Operand>& operands, std::span<
   program.channel_output = operands[output].channels;
   std::vector<int> channel_inputs;
   for (size_t i = 0; i < inputs; ++i)
-    (operands[order[i]].channels ? channel_inputs : program.scalar_inputs).push_back(static_cast<int>(i));
+    (operands[order[i]].channels ? channel_inputs : program.scalar_inputs)
+        .push_back(static_cast<int>(i));
   check(channel_inputs.size() <= ContractionProgram::max_levels, "contract: at most ",
         ContractionProgram::max_levels, " channel inputs, found ", channel_inputs.size());
 
@@ -107,14 +110,16 @@ ContractionProgram make_program(const std::vector<Operand>& operands, std::span<
     for (const auto& [key, parts] : leaves) {
       keys.push_back(key);
       for (const Term* term : parts) {
-        program.scalar_terms.push_back({term->coefficient, program.leaves,
-                                        program.channel_output ? 0 : term->at[output]});
-        for (int input : program.scalar_inputs) program.scalar_offsets.push_back(term->at[order[input]]);
+        program.scalar_terms.push_back(
+            {term->coefficient, program.leaves, program.channel_output ? 0 : term->at[output]});
+        for (int input : program.scalar_inputs)
+          program.scalar_offsets.push_back(term->at[order[input]]);
       }
       ++program.leaves;
     }
     build_tree(part, keys, levels.size(), program.channel_output);
-    for (const auto& level : part.levels) program.work += static_cast<int64_t>(level.size()) * channels;
+    for (const auto& level : part.levels)
+      program.work += static_cast<int64_t>(level.size()) * channels;
     program.parts.push_back(std::move(part));
   }
   program.work += static_cast<int64_t>(program.scalar_terms.size());

@@ -21,8 +21,8 @@ Linear::Linear(Parameters::Scope p, const Irreps& in, const Irreps& out, Options
     int64_t first = plan.weight_size;
     for (size_t i = 0; i < in.size(); ++i) {
       if (in[i].ir != out[o].ir) continue;
-      plan.instructions.push_back({in_offsets[i], in[i].mul, out_offsets[o], out[o].mul, out[o].ir.dim(),
-                                   plan.weight_size, factor});
+      plan.instructions.push_back({in_offsets[i], in[i].mul, out_offsets[o], out[o].mul,
+                                   out[o].ir.dim(), plan.weight_size, factor});
       plan.weight_size += in[i].mul * out[o].mul;
     }
     check<Error>(plan.weight_size == first + fan_in * out[o].mul, "Linear: lost a weight");
@@ -39,14 +39,16 @@ Tensor Linear::operator()(const Tensor& x, const Segments& species) const {
 
 RadialMlp::RadialMlp(Parameters::Scope p, const std::vector<int64_t>& sizes) {
   for (size_t k = 0; k + 1 < sizes.size(); ++k)
-    weights.push_back((p / ("layer_" + std::to_string(k))).get("weight", {sizes[k], sizes[k + 1]}, init::normal()));
+    weights.push_back((p / ("layer_" + std::to_string(k)))
+                          .get("weight", {sizes[k], sizes[k + 1]}, init::normal()));
 }
 
 Tensor RadialMlp::operator()(const Tensor& x) const {
   Tensor h = x;
   for (size_t k = 0; k < weights.size(); ++k) {
     // The weights carry the normalisations: they are smaller than the activations.
-    double factor = (k ? silu_normalization : 1) / std::sqrt(static_cast<double>(weights[k].dim(0)));
+    double factor =
+        (k ? silu_normalization : 1) / std::sqrt(static_cast<double>(weights[k].dim(0)));
     h = matmul(h, weights[k] * factor);
     if (k + 1 < weights.size()) h = silu(h);
   }
@@ -62,7 +64,7 @@ Convolution::Convolution(const Irreps& features, const Irreps& harmonics, const 
   std::vector<MulIrrep> blocks;
   for (size_t i = 0; i < features.size(); ++i)
     for (size_t j = 0; j < harmonics.size(); ++j)
-      for (const Irrep& ir : features[i].ir * harmonics[j].ir)
+      for (const Irrep& ir : features[i].ir* harmonics[j].ir)
         if (targets.count(ir) > 0) {
           paths.push_back({i, j, ir});
           blocks.push_back({features[i].mul, ir});
@@ -71,7 +73,8 @@ Convolution::Convolution(const Irreps& features, const Irreps& harmonics, const 
   irreps_out = sorted.irreps.simplify();
   num_paths = static_cast<int64_t>(paths.size());
 
-  const std::vector<int64_t> in_at = features.offsets(), edge_at = harmonics.offsets(), out_at = irreps_out.offsets();
+  const std::vector<int64_t> in_at = features.offsets(), edge_at = harmonics.offsets(),
+                             out_at = irreps_out.offsets();
   std::map<Irrep, int64_t> used;  // channels of each output irrep already given to paths
   std::vector<Term> terms;
   for (int index : sorted.inv) {
@@ -89,7 +92,8 @@ Convolution::Convolution(const Irreps& features, const Irreps& harmonics, const 
           auto x = static_cast<int32_t>(in_at[path.in] + i * mul);
           auto y = static_cast<int32_t>(edge_at[path.edge] + j);
           auto w = static_cast<int32_t>(weight_numel);
-          auto out = static_cast<int32_t>(out_at[block] + k * irreps_out[block].mul + used[path.out]);
+          auto out =
+              static_cast<int32_t>(out_at[block] + k * irreps_out[block].mul + used[path.out]);
           terms.push_back({{x, y, w, out}, norm * cg[at], static_cast<int32_t>(mul)});
         }
     used[path.out] += mul;
@@ -103,13 +107,13 @@ Convolution::Convolution(const Irreps& features, const Irreps& harmonics, const 
               std::move(terms));
 }
 
-Tensor Convolution::operator()(const Tensor& x, const Tensor& y, const Tensor& w, const Segments& sender,
-                               const Segments& receiver) const {
+Tensor Convolution::operator()(const Tensor& x, const Tensor& y, const Tensor& w,
+                               const Segments& sender, const Segments& receiver) const {
   return contract(plan, {x, y, w}, {sender, receiver}, sender.size());
 }
 
-SymmetricContraction::SymmetricContraction(Parameters::Scope p, int l_max, int64_t channels, const Irreps& out,
-                                           int correlation, int64_t elements)
+SymmetricContraction::SymmetricContraction(Parameters::Scope p, int l_max, int64_t channels,
+                                           const Irreps& out, int correlation, int64_t elements)
     : elements(elements), channels(channels) {
   const int64_t width = (l_max + 1) * (l_max + 1) * channels;
   const std::vector<int64_t> out_at = out.offsets();
@@ -126,7 +130,8 @@ SymmetricContraction::SymmetricContraction(Parameters::Scope p, int l_max, int64
           term.channels = static_cast<int32_t>(channels);
           for (int32_t place : basis.monomials[entry.monomial])
             term.at.push_back(place * static_cast<int32_t>(channels));
-          term.at.push_back(static_cast<int32_t>((order.slots + static_cast<int64_t>(rows.size())) * channels));
+          term.at.push_back(
+              static_cast<int32_t>((order.slots + static_cast<int64_t>(rows.size())) * channels));
           term.at.push_back(static_cast<int32_t>(out_at[o] + entry.component * channels));
           terms.push_back(std::move(term));
           rows.emplace_back(basis.paths, 0.0);
@@ -139,9 +144,10 @@ SymmetricContraction::SymmetricContraction(Parameters::Scope p, int l_max, int64
       for (size_t r = 0; r < rows.size(); ++r)
         std::copy(rows[r].begin(), rows[r].end(), matrix.data<double>() + r * basis.paths);
       order.bases.push_back(Tensor(matrix.cast(p.dtype()).to(p.device())));
-      order.weights.push_back(p.get("weight_" + out[o].ir.text() + "_" + std::to_string(nu),
-                                    {elements, basis.paths, channels},
-                                    init::normal(1.0 / static_cast<double>(std::max<int64_t>(basis.paths, 1))), true));
+      order.weights.push_back(
+          p.get("weight_" + out[o].ir.text() + "_" + std::to_string(nu),
+                {elements, basis.paths, channels},
+                init::normal(1.0 / static_cast<double>(std::max<int64_t>(basis.paths, 1))), true));
     }
     using Rows = Operand::Rows;
     std::vector<Operand> operands(nu, {width, true, Rows::each, -1});
@@ -159,8 +165,9 @@ Tensor SymmetricContraction::operator()(const Tensor& x, const Segments& species
     for (size_t o = 0; o < order.weights.size(); ++o) {
       const int64_t rows = order.bases[o].dim(0), paths = order.bases[o].dim(1);
       if (rows == 0) continue;
-      slots.push_back(matmul(expand(reshape(order.bases[o], {1, rows, paths}), {elements, rows, paths}),
-                             order.weights[o]));
+      slots.push_back(
+          matmul(expand(reshape(order.bases[o], {1, rows, paths}), {elements, rows, paths}),
+                 order.weights[o]));
     }
     if (slots.empty()) continue;
     Tensor coefficients = slots.size() == 1 ? slots[0] : concat(slots, 1);
@@ -185,9 +192,10 @@ Irreps Gate::irreps_out() const {
 }
 
 Tensor Gate::operator()(const Tensor& x) const {
-  check(gates.dim() == gated.num_irreps(), "Gate: ", gates.dim(), " gates for ", gated.num_irreps(), " irreps");
-  check(x.rank() == 2 && x.dim(1) == irreps_in().dim(), "Gate: expected rows of ", irreps_in().dim(), ", found ",
-        x.shape());
+  check(gates.dim() == gated.num_irreps(), "Gate: ", gates.dim(), " gates for ", gated.num_irreps(),
+        " irreps");
+  check(x.rank() == 2 && x.dim(1) == irreps_in().dim(), "Gate: expected rows of ",
+        irreps_in().dim(), ", found ", x.shape());
   const int64_t rows = x.dim(0), s = scalars.dim(), g = gates.dim();
   Tensors parts;
   if (s) parts.push_back(silu(slice(x, 1, 0, s)) * silu_normalization);

@@ -1,5 +1,5 @@
-// Equivariant layers, all built on contract() and mix(). Features are rows stored ir_mul (irreps.h); weights are
-// e3nn's (unit variance), the normalisation by fan-in is part of the call.
+// Equivariant layers, all built on contract() and mix(). Features are rows stored ir_mul
+// (irreps.h); weights are e3nn's (unit variance), the normalisation by fan-in is part of the call.
 #pragma once
 
 #include <string>
@@ -12,13 +12,14 @@
 
 namespace casimir {
 
-// e3nn's normalize2mom constant of silu, E[silu(z)^2]^(-1/2) for normal z, with the digits of e3nn 0.4.4 (its estimate
-// from a million samples), so that weights carry over.
+// e3nn's normalize2mom constant of silu, E[silu(z)^2]^(-1/2) for normal z, with the digits of e3nn
+// 0.4.4 (its estimate from a million samples), so that weights carry over.
 inline constexpr double silu_normalization = 1.6791767923989418;
 
-// e3nn's o3.Linear: every output irrep mixes the inputs of the same irrep; weight_IR [inputs, outputs], scaled by
-// 1/sqrt(inputs). With `groups` the matrix depends on the row's group: FullyConnectedTensorProduct with a one-hot
-// second input, scaled by 1/sqrt(inputs * groups), weight_IR [groups, inputs, outputs].
+// e3nn's o3.Linear: every output irrep mixes the inputs of the same irrep; weight_IR [inputs,
+// outputs], scaled by 1/sqrt(inputs). With `groups` the matrix depends on the row's group:
+// FullyConnectedTensorProduct with a one-hot second input, scaled by 1/sqrt(inputs * groups),
+// weight_IR [groups, inputs, outputs].
 struct Linear {
   MixPlan plan;
   Tensors weights;  // one per output irrep that has inputs
@@ -31,12 +32,14 @@ struct Linear {
     bool decay = false;  // weight decay applies
   };
   Linear(Parameters::Scope p, const Irreps& in, const Irreps& out, Options options);
-  Linear(Parameters::Scope p, const Irreps& in, const Irreps& out) : Linear(p, in, out, Options{}) {}
+  Linear(Parameters::Scope p, const Irreps& in, const Irreps& out)
+      : Linear(p, in, out, Options{}) {}
   // x [rows, in.dim()] -> [rows, out.dim()]; species: rows -> groups.
   Tensor operator()(const Tensor& x, const Segments& species = {}) const;
 };
 
-// e3nn's FullyConnectedNet: hidden layers silu, normalised to unit second moment; x @ W / sqrt(in); no bias.
+// e3nn's FullyConnectedNet: hidden layers silu, normalised to unit second moment; x @ W / sqrt(in);
+// no bias.
 struct RadialMlp {
   Tensors weights;  // layer_K.weight [in, out]
   RadialMlp(Parameters::Scope p, const std::vector<int64_t>& sizes);
@@ -52,8 +55,10 @@ struct Instruction {
   double path_weight = 1;
 };
 
-// e3nn's o3.TensorProduct (component and element normalisation) of rows x1, x2 with weights that are shared
-// ([1, weight_numel]) or per row. Weights are stored path after path: uuu [u], uvu [v, u], uvw [u, v, w].
+// e3nn's o3.TensorProduct (component and element normalisation) of rows x1, x2 with weights that
+// are shared
+// ([1, weight_numel]) or per row. Weights are stored path after path: uuu [u], uvu [v, u], uvw [u,
+// v, w].
 class TensorProduct {
  public:
   TensorProduct(const Irreps& in1, const Irreps& in2, const Irreps& out,
@@ -71,23 +76,26 @@ class TensorProduct {
   int64_t weight_numel_ = 0, width_ = 0;
 };
 
-// The tensor product of a message: features of the sender, harmonics and radial weights of the edge, summed by
-// receiver (uvu paths; MACE eq. 8, NequIP eq. 7). Output irreps: for each degree the paths side by side, sorted.
+// The tensor product of a message: features of the sender, harmonics and radial weights of the
+// edge, summed by receiver (uvu paths; MACE eq. 8, NequIP eq. 7). Output irreps: for each degree
+// the paths side by side, sorted.
 struct Convolution {
-  Irreps irreps_out;      // sorted and simplified: P_l * mul of each irrep
+  Irreps irreps_out;  // sorted and simplified: P_l * mul of each irrep
   int64_t num_paths = 0;
   int64_t weight_numel = 0;
   Plan plan;
 
   Convolution() = default;
   Convolution(const Irreps& features, const Irreps& harmonics, const Irreps& targets);
-  // x [nodes, features.dim()], y [edges, harmonics.dim()], w [edges, weight_numel] -> [nodes, irreps_out.dim()]
+  // x [nodes, features.dim()], y [edges, harmonics.dim()], w [edges, weight_numel] -> [nodes,
+  // irreps_out.dim()]
   Tensor operator()(const Tensor& x, const Tensor& y, const Tensor& w, const Segments& sender,
                     const Segments& receiver) const;
 };
 
-// MACE's symmetric contraction (eq. 10): products of up to `correlation` copies of x, coupled to each output irrep, with a
-// weight per element, path and channel: contraction.weight_IR_NU [elements, paths, channels].
+// MACE's symmetric contraction (eq. 10): products of up to `correlation` copies of x, coupled to
+// each output irrep, with a weight per element, path and channel: contraction.weight_IR_NU
+// [elements, paths, channels].
 struct SymmetricContraction {
   struct Order {
     Plan plan;
@@ -98,14 +106,14 @@ struct SymmetricContraction {
   std::vector<Order> orders;  // nu = correlation .. 1
   int64_t elements = 0, channels = 0;
 
-  SymmetricContraction(Parameters::Scope p, int l_max, int64_t channels, const Irreps& out, int correlation,
-                       int64_t elements);
+  SymmetricContraction(Parameters::Scope p, int l_max, int64_t channels, const Irreps& out,
+                       int correlation, int64_t elements);
   // x [nodes, (l_max + 1)^2 channels] -> [nodes, out.dim()]
   Tensor operator()(const Tensor& x, const Segments& species) const;
 };
 
-// e3nn's Gate: silu on the scalars, and the gated irreps each times the silu of its own gate. Input irreps: scalars, gates,
-// gated, in this order.
+// e3nn's Gate: silu on the scalars, and the gated irreps each times the silu of its own gate. Input
+// irreps: scalars, gates, gated, in this order.
 struct Gate {
   Irreps scalars, gates, gated;
   Irreps irreps_in() const;

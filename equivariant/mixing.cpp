@@ -9,8 +9,10 @@
 namespace casimir {
 
 namespace cuda {
-void mix(const MixPlan& plan, const Array& x, const Array& weight, const Segments& species, Array& out);
-void mix_outer(const MixPlan& plan, const Array& x, const Array& g, const Segments& species, Array& out);
+void mix(const MixPlan& plan, const Array& x, const Array& weight, const Segments& species,
+         Array& out);
+void mix_outer(const MixPlan& plan, const Array& x, const Array& g, const Segments& species,
+               Array& out);
 }  // namespace cuda
 
 namespace {
@@ -29,8 +31,9 @@ std::vector<Bundle> bundles_of(const MixPlan& plan) {
   for (const MixInstruction& i : plan.instructions) {
     if (!bundles.empty()) {
       Bundle& b = bundles.back();
-      if (b.out == i.out && b.mul_out == i.mul_out && b.mul_in == i.mul_in && b.components == i.components &&
-          b.factor == i.factor && i.weight == b.weight + b.inner() * b.mul_out) {
+      if (b.out == i.out && b.mul_out == i.mul_out && b.mul_in == i.mul_in &&
+          b.components == i.components && b.factor == i.factor &&
+          i.weight == b.weight + b.inner() * b.mul_out) {
         b.in.push_back(i.in);
         continue;
       }
@@ -54,17 +57,19 @@ std::vector<NodeRange> ranges_of(int64_t rows, const Segments& species, int64_t 
   for (int64_t group = 0; group < groups; ++group) {
     int64_t begin = species.defined() ? species.offsets()[group] : 0;
     int64_t end = species.defined() ? species.offsets()[group + 1] : rows;
-    const int32_t* order = species.defined() && !species.sorted() ? species.order().data() : nullptr;
+    const int32_t* order =
+        species.defined() && !species.sorted() ? species.order().data() : nullptr;
     for (int64_t first = begin; first < end; first += chunk)
       ranges.push_back({group, first, std::min(end, first + chunk), order});
   }
   return ranges;
 }
 
-// Blocks of `mul` channels at `offsets`, for every node and component, side by side in rows of `packed`; and back.
+// Blocks of `mul` channels at `offsets`, for every node and component, side by side in rows of
+// `packed`; and back.
 template <class T>
-void pack(const NodeRange& nodes, const T* x, int64_t width, const std::vector<int64_t>& offsets, int64_t mul,
-          int64_t components, T* packed) {
+void pack(const NodeRange& nodes, const T* x, int64_t width, const std::vector<int64_t>& offsets,
+          int64_t mul, int64_t components, T* packed) {
   for (int64_t i = nodes.begin; i < nodes.end; ++i) {
     const T* row = x + nodes.node(i) * width;
     for (int64_t m = 0; m < components; ++m)
@@ -72,8 +77,8 @@ void pack(const NodeRange& nodes, const T* x, int64_t width, const std::vector<i
   }
 }
 template <class T>
-void unpack_add(const NodeRange& nodes, const T* packed, int64_t width, const std::vector<int64_t>& offsets,
-                int64_t mul, int64_t components, T* out) {
+void unpack_add(const NodeRange& nodes, const T* packed, int64_t width,
+                const std::vector<int64_t>& offsets, int64_t mul, int64_t components, T* out) {
   for (int64_t i = nodes.begin; i < nodes.end; ++i) {
     T* row = out + nodes.node(i) * width;
     for (int64_t m = 0; m < components; ++m)
@@ -86,25 +91,36 @@ void unpack_add(const NodeRange& nodes, const T* packed, int64_t width, const st
 }
 
 template <class T>
-void mix_bundle(const Bundle& b, const MixPlan& plan, const NodeRange& nodes, const T* x, const T* weight, T* out) {
+void mix_bundle(const Bundle& b, const MixPlan& plan, const NodeRange& nodes, const T* x,
+                const T* weight, T* out) {
   const int64_t rows = nodes.size() * b.components, inner = b.inner();
   const std::vector<int64_t> out_block{b.out};
   const auto& sources = plan.transposed ? out_block : b.in;
   const auto& targets = plan.transposed ? b.in : out_block;
-  const int64_t mul_from = plan.transposed ? b.mul_out : b.mul_in, mul_to = plan.transposed ? b.mul_in : b.mul_out;
+  const int64_t mul_from = plan.transposed ? b.mul_out : b.mul_in,
+                mul_to = plan.transposed ? b.mul_in : b.mul_out;
   const int64_t width_from = plan.transposed ? plan.width_out : plan.width_in;
   const int64_t width_to = plan.transposed ? plan.width_in : plan.width_out;
   const int64_t k = plan.transposed ? b.mul_out : inner, n = plan.transposed ? inner : b.mul_out;
   Array from(Shape{rows, k}, dtype_of<T>()), to(Shape{rows, n}, dtype_of<T>());
   pack(nodes, x, width_from, sources, mul_from, b.components, from.data<T>());
-  gemm_serial(Gemm<T>{.trans_b = plan.transposed, .m = rows, .n = n, .k = k, .alpha = static_cast<T>(b.factor),
-                      .a = from.data<T>(), .lda = k, .b = weight + b.weight, .ldb = b.mul_out,
-                      .c = to.data<T>(), .ldc = n});
+  gemm_serial(Gemm<T>{.trans_b = plan.transposed,
+                      .m = rows,
+                      .n = n,
+                      .k = k,
+                      .alpha = static_cast<T>(b.factor),
+                      .a = from.data<T>(),
+                      .lda = k,
+                      .b = weight + b.weight,
+                      .ldb = b.mul_out,
+                      .c = to.data<T>(),
+                      .ldc = n});
   unpack_add(nodes, to.data<T>(), width_to, targets, mul_to, b.components, out);
 }
 
 template <class T>
-void mix_cpu(const MixPlan& plan, const Array& x, const Array& weight, const Segments& species, Array& out) {
+void mix_cpu(const MixPlan& plan, const Array& x, const Array& weight, const Segments& species,
+             Array& out) {
   const int64_t rows = x.shape()[0];
   std::map<int64_t, std::vector<Bundle>> blocks;  // one task writes each block of the output
   for (const Bundle& b : bundles_of(plan)) blocks[plan.transposed ? b.in[0] : b.out].push_back(b);
@@ -115,26 +131,28 @@ void mix_cpu(const MixPlan& plan, const Array& x, const Array& weight, const Seg
   std::vector<Task> tasks;
   for (const auto& [offset, bundles] : blocks) {
     int64_t chunk = std::clamp<int64_t>(96 / bundles[0].components, 8, 64);
-    for (const NodeRange& range : ranges_of(rows, species, chunk)) tasks.push_back({&bundles, range});
+    for (const NodeRange& range : ranges_of(rows, species, chunk))
+      tasks.push_back({&bundles, range});
   }
   out.fill(0);
   parallel_for(static_cast<int64_t>(tasks.size()), 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
       for (const Bundle& b : *tasks[i].bundles)
-        mix_bundle(b, plan, tasks[i].nodes, x.data<T>(), weight.data<T>() + tasks[i].nodes.group * plan.weight_size,
-                   out.data<T>());
+        mix_bundle(b, plan, tasks[i].nodes, x.data<T>(),
+                   weight.data<T>() + tasks[i].nodes.group * plan.weight_size, out.data<T>());
   });
 }
 
-// A slice of the matrix of one instruction, for one group; the sum over rows runs in order within the task.
+// A slice of the matrix of one instruction, for one group; the sum over rows runs in order within
+// the task.
 struct OuterTask {
   const MixInstruction* instruction;
   int64_t group, first, count;  // rows [first, first + count) of the [mul_in, mul_out] matrix
 };
 
 template <class T>
-void outer_slice(const OuterTask& task, const MixPlan& plan, const std::vector<NodeRange>& ranges, const T* x,
-                 const T* g, T* out) {
+void outer_slice(const OuterTask& task, const MixPlan& plan, const std::vector<NodeRange>& ranges,
+                 const T* x, const T* g, T* out) {
   const MixInstruction& i = *task.instruction;
   T* c = out + task.group * plan.weight_size + i.weight + task.first * i.mul_out;
   T beta = 0;
@@ -144,15 +162,25 @@ void outer_slice(const OuterTask& task, const MixPlan& plan, const std::vector<N
     Array a(Shape{rows, i.mul_in}, dtype_of<T>()), b(Shape{rows, i.mul_out}, dtype_of<T>());
     pack(nodes, x, plan.width_in, {i.in}, i.mul_in, i.components, a.data<T>());
     pack(nodes, g, plan.width_out, {i.out}, i.mul_out, i.components, b.data<T>());
-    gemm_serial(Gemm<T>{.trans_a = true, .m = task.count, .n = i.mul_out, .k = rows,
-                        .alpha = static_cast<T>(i.factor), .a = a.data<T>() + task.first, .lda = i.mul_in,
-                        .b = b.data<T>(), .ldb = i.mul_out, .beta = beta, .c = c, .ldc = i.mul_out});
+    gemm_serial(Gemm<T>{.trans_a = true,
+                        .m = task.count,
+                        .n = i.mul_out,
+                        .k = rows,
+                        .alpha = static_cast<T>(i.factor),
+                        .a = a.data<T>() + task.first,
+                        .lda = i.mul_in,
+                        .b = b.data<T>(),
+                        .ldb = i.mul_out,
+                        .beta = beta,
+                        .c = c,
+                        .ldc = i.mul_out});
     beta = 1;
   }
 }
 
 template <class T>
-void mix_outer_cpu(const MixPlan& plan, const Array& x, const Array& g, const Segments& species, Array& out) {
+void mix_outer_cpu(const MixPlan& plan, const Array& x, const Array& g, const Segments& species,
+                   Array& out) {
   constexpr int64_t slice = 64, chunk = 128;
   std::vector<NodeRange> ranges = ranges_of(x.shape()[0], species, chunk);
   std::vector<OuterTask> tasks;
@@ -170,8 +198,10 @@ void mix_outer_cpu(const MixPlan& plan, const Array& x, const Array& g, const Se
 }
 
 void check_rows(const char* op, const Tensor& x, int64_t width, const Segments& species) {
-  check(x.rank() > 0 && x.shape().row_size() == width, op, ": expected rows of ", width, ", found ", x.shape());
-  check(!species.defined() || species.size() == x.dim(0), op, ": ", species.size(), " species for ", x.shape());
+  check(x.rank() > 0 && x.shape().row_size() == width, op, ": expected rows of ", width, ", found ",
+        x.shape());
+  check(!species.defined() || species.size() == x.dim(0), op, ": ", species.size(), " species for ",
+        x.shape());
 }
 
 MixPlan transpose(MixPlan plan) {
@@ -185,10 +215,12 @@ Tensor mix(const MixPlan& plan, const Tensor& x, const Tensor& weight, const Seg
   check_rows("mix", x, plan.transposed ? plan.width_out : plan.width_in, species);
   int64_t groups = species.defined() ? species.targets() : 1;
   check(weight.rank() == 2 && weight.dim(0) == groups && weight.dim(1) == plan.weight_size,
-        "mix: expected a weight of shape ", Shape{groups, plan.weight_size}, ", found ", weight.shape());
-  check(x.dtype() == weight.dtype() && x.device() == weight.device(), "mix: x is ", x.dtype(), " on ", x.device(),
-        ", the weight ", weight.dtype(), " on ", weight.device());
-  Array out(Shape{x.dim(0), plan.transposed ? plan.width_in : plan.width_out}, x.dtype(), x.device());
+        "mix: expected a weight of shape ", Shape{groups, plan.weight_size}, ", found ",
+        weight.shape());
+  check(x.dtype() == weight.dtype() && x.device() == weight.device(), "mix: x is ", x.dtype(),
+        " on ", x.device(), ", the weight ", weight.dtype(), " on ", weight.device());
+  Array out(Shape{x.dim(0), plan.transposed ? plan.width_in : plan.width_out}, x.dtype(),
+            x.device());
   if constexpr (cuda_built)
     if (x.on_cuda()) cuda::mix(plan, x.array(), weight.array(), species, out);
   if (x.on_cpu())
@@ -198,7 +230,8 @@ Tensor mix(const MixPlan& plan, const Tensor& x, const Tensor& weight, const Seg
     Tensors cotangents(2);
     if (needs[0]) cotangents[0] = reshape(mix(transpose(plan), g[0], weight, species), x.shape());
     if (needs[1])
-      cotangents[1] = plan.transposed ? mix_outer(transpose(plan), g[0], x, species) : mix_outer(plan, x, g[0], species);
+      cotangents[1] = plan.transposed ? mix_outer(transpose(plan), g[0], x, species)
+                                      : mix_outer(plan, x, g[0], species);
     return cotangents;
   });
 }
@@ -208,8 +241,8 @@ Tensor mix_outer(const MixPlan& plan, const Tensor& x, const Tensor& g, const Se
   check_rows("mix_outer", x, plan.width_in, species);
   check_rows("mix_outer", g, plan.width_out, species);
   check(x.dim(0) == g.dim(0), "mix_outer: rows differ: ", x.shape(), " and ", g.shape());
-  check(x.dtype() == g.dtype() && x.device() == g.device(), "mix_outer: x is ", x.dtype(), " on ", x.device(),
-        ", g ", g.dtype(), " on ", g.device());
+  check(x.dtype() == g.dtype() && x.device() == g.device(), "mix_outer: x is ", x.dtype(), " on ",
+        x.device(), ", g ", g.dtype(), " on ", g.device());
   int64_t groups = species.defined() ? species.targets() : 1;
   Array out(Shape{groups, plan.weight_size}, x.dtype(), x.device());
   if constexpr (cuda_built)

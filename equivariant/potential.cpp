@@ -11,14 +11,16 @@ Prediction predict(const Potential& potential, const Graph& graph, PredictOption
   const Tensor& fixed = graph.positions;
 
   Tensor positions = options.forces ? tape->watch(fixed) : fixed;
-  Tensor vectors = gather(positions, graph.receiver) - gather(positions, graph.sender) + graph.shifts;
+  Tensor vectors =
+      gather(positions, graph.receiver) - gather(positions, graph.sender) + graph.shifts;
   Tensor strain;
   if (options.stress) {
     // vector -> (1 + e) vector with the symmetric part e of the strain, so that dE/de is symmetric
     strain = tape->watch(Tensor::zeros({graph.graphs, 3, 3}, fixed.dtype(), fixed.device()));
     Tensor symmetric = (strain + permute(strain, {0, 2, 1})) * 0.5;
     Tensor rows = reshape(vectors, {graph.edges, 1, 3});
-    vectors = vectors + reshape(matmul(rows, gather(symmetric, graph.edge_graph)), {graph.edges, 3});
+    vectors =
+        vectors + reshape(matmul(rows, gather(symmetric, graph.edge_graph)), {graph.edges, 3});
   }
   Prediction out;
   out.energy = segment_sum(potential.node_energies(graph, vectors), graph.node_graph);

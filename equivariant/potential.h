@@ -13,13 +13,14 @@ namespace casimir {
 // A batch of structures as one graph. Edges go from sender to receiver.
 struct Graph {
   int64_t nodes = 0, edges = 0, graphs = 0;
-  Tensor positions;      // [nodes, 3], A
-  Tensor shifts;         // [edges, 3], A: periodic image of the sender's... vector = r[receiver] - r[sender] + shift
+  Tensor positions;  // [nodes, 3], A
+  Tensor shifts;     // [edges, 3], A: periodic image of the sender's... vector = r[receiver] -
+                     // r[sender] + shift
   Segments sender, receiver;  // edges -> nodes
   Segments species;           // nodes -> elements of the model
   Segments node_graph;        // nodes -> graphs
   Segments edge_graph;        // edges -> graphs
-  Tensor volumes;        // [graphs, 1, 1], A^3; 1 where there is no cell
+  Tensor volumes;             // [graphs, 1, 1], A^3; 1 where there is no cell
 };
 
 // Any model of an energy as a sum over atoms. Deterministic, const, usable from several threads.
@@ -30,16 +31,16 @@ class Potential {
   // edge_vectors [edges, 3] point from sender to receiver.
   virtual Tensor node_energies(const Graph& graph, const Tensor& edge_vectors) const = 0;
   virtual double r_max() const = 0;
-  virtual const std::vector<int>& elements() const = 0;       // atomic numbers, ascending
-  // Constant energy of one atom of each element (E0 + shift), eV, f64; not part of node_energies, because
-  // total energies need more digits than f32 has.
+  virtual const std::vector<int>& elements() const = 0;  // atomic numbers, ascending
+  // Constant energy of one atom of each element (E0 + shift), eV, f64; not part of node_energies,
+  // because total energies need more digits than f32 has.
   virtual const std::vector<double>& reference_energies() const = 0;
 };
 
 struct Prediction {
-  Tensor energy;   // [graphs], eV, without the reference energies
-  Tensor forces;   // [nodes, 3], eV/A; absent unless asked
-  Tensor virial;   // [graphs, 3, 3], dE/dstrain, eV; absent unless asked. stress = virial / volume
+  Tensor energy;  // [graphs], eV, without the reference energies
+  Tensor forces;  // [nodes, 3], eV/A; absent unless asked
+  Tensor virial;  // [graphs, 3, 3], dE/dstrain, eV; absent unless asked. stress = virial / volume
 };
 struct PredictOptions {
   bool forces = true, stress = false;

@@ -115,8 +115,7 @@ void solid_rows(const Recursion& table, int l_max, const T* in, T* out, int64_t 
 // The cotangent of the vectors, [g, S] -> [3]. The gradient of a solid harmonic is a combination of
 // those one degree lower: with C = wigner_3j(l - 1, 1, l), in component normalisation,
 //   dS_lm / dx_a = (2l + 1) sqrt(l) sum over n of C[n, a, m] S_(l-1)n.
-// The factor follows from the Laplacian of sum_m S_lm^2 = (2l + 1) r^2l; its sign from m = 0, a =
-// y.
+// The factor follows from the Laplacian of sum_m S_lm^2 = (2l + 1) r^2l, its sign from m = 0 and y.
 Plan gradient_plan(int l_max, Normalization normalization) {
   std::vector<Term> terms;
   for (int l = 1; l <= l_max; ++l) {
@@ -171,8 +170,8 @@ Tensor solid_harmonics(const Tensor& vectors, int l_max, Normalization normaliza
   return record("spherical_harmonics", {vectors}, out, rule);
 }
 
-// 1 / |x|, and 0 for x = 0 with all derivatives: [rows, 3] -> [rows, 1]. The gradient is -x /
-// |x|^3.
+// 1 / |x|, and 0 for x = 0 with all derivatives: [rows, 3] -> [rows, 1].
+// The gradient is -x / |x|^3, a contract() again.
 Tensor inverse_length(const Tensor& vectors) {
   int64_t rows = vectors.dim(0);
   Array out({rows, 1}, vectors.dtype());

@@ -27,11 +27,12 @@ Monomial times(Monomial monomial, int32_t place) {
   return monomial;
 }
 
-// Every way to couple the components of `left` with the irrep (l, (-1)^l) of x that starts at `offset`.
+// Every way to couple the components of `left` with the irrep (l, (-1)^l) of x that starts at
+// `offset`.
 void couple(const Coupling& left, int l, std::vector<Coupling>& out, bool natural_only) {
   const Irrep right{l, l % 2 ? -1 : 1};
   const int32_t offset = l * l;
-  for (const Irrep& ir : left.ir * right) {
+  for (const Irrep& ir : left.ir* right) {
     if (natural_only && ir.p != (ir.l % 2 ? -1 : 1)) continue;
     const std::vector<double>& cg = wigner_3j(ir.l, left.ir.l, l);
     const double norm = std::sqrt(static_cast<double>(ir.dim()));
@@ -47,8 +48,8 @@ void couple(const Coupling& left, int l, std::vector<Coupling>& out, bool natura
   }
 }
 
-// mace-torch's order: copies of x are added one by one on the right; after each step the list is sorted by irrep,
-// stably. With four copies intermediate irreps are limited to natural parity.
+// mace-torch's order: copies of x are added one by one on the right; after each step the list is
+// sorted by irrep, stably. With four copies intermediate irreps are limited to natural parity.
 std::vector<Coupling> couplings(int l_max, int nu, bool natural_only) {
   std::vector<Coupling> list;
   if (nu == 1) {
@@ -76,7 +77,8 @@ SymmetricBasis make_basis(int l_max, int nu, int l_out) {
       for (const auto& [monomial, value] : coupling.components[component]) {
         if (std::abs(value) < 1e-12) continue;
         int32_t place = places.emplace(monomial, static_cast<int32_t>(places.size())).first->second;
-        basis.entries.push_back({static_cast<int32_t>(component), place, static_cast<int32_t>(basis.paths), value});
+        basis.entries.push_back(
+            {static_cast<int32_t>(component), place, static_cast<int32_t>(basis.paths), value});
       }
     ++basis.paths;
   }

@@ -21,10 +21,14 @@ int64_t weights_of(const Instruction& i, const Irreps& in1, const Irreps& in2, c
   return in1[i.i_in1].mul;
 }
 
-void check_multiplicities(const Instruction& i, const Irreps& in1, const Irreps& in2, const Irreps& out) {
+void check_multiplicities(const Instruction& i, const Irreps& in1, const Irreps& in2,
+                          const Irreps& out) {
   int64_t u = in1[i.i_in1].mul, v = in2[i.i_in2].mul, w = out[i.i_out].mul;
-  if (i.mode == Mode::uuu) check(u == v && v == w, "TensorProduct: uuu needs equal multiplicities, found ", u, ", ", v, ", ", w);
-  if (i.mode == Mode::uvu) check(u == w, "TensorProduct: uvu needs the output's multiplicity ", w, " to be ", u);
+  if (i.mode == Mode::uuu)
+    check(u == v && v == w, "TensorProduct: uuu needs equal multiplicities, found ", u, ", ", v,
+          ", ", w);
+  if (i.mode == Mode::uvu)
+    check(u == w, "TensorProduct: uvu needs the output's multiplicity ", w, " to be ", u);
   if (i.mode == Mode::uvw) check(i.has_weight, "TensorProduct: uvw needs weights");
 }
 
@@ -33,11 +37,14 @@ struct Places {
   int64_t mul1, mul2, mul_out;
 };
 
-// Terms of one entry (i, j, k) of the coupling, for the mode's loops over multiplicities. Operands: x1, x2, [weight], out.
-void add_terms(std::vector<Term>& terms, const Instruction& instruction, const Places& at, int i, int j, int k,
-               double coefficient) {
+// Terms of one entry (i, j, k) of the coupling, for the mode's loops over multiplicities. Operands:
+// x1, x2, [weight], out.
+void add_terms(std::vector<Term>& terms, const Instruction& instruction, const Places& at, int i,
+               int j, int k, double coefficient) {
   auto add = [&](int64_t x1, int64_t x2, int64_t weight, int64_t out, int64_t channels) {
-    Term term{{static_cast<int32_t>(x1), static_cast<int32_t>(x2)}, coefficient, static_cast<int32_t>(channels)};
+    Term term{{static_cast<int32_t>(x1), static_cast<int32_t>(x2)},
+              coefficient,
+              static_cast<int32_t>(channels)};
     if (instruction.has_weight) term.at.push_back(static_cast<int32_t>(weight));
     term.at.push_back(static_cast<int32_t>(out));
     terms.push_back(std::move(term));
@@ -68,10 +75,10 @@ TensorProduct::TensorProduct(const Irreps& in1, const Irreps& in2, const Irreps&
   int64_t weight = 0;
   for (const Instruction& p : instructions) {
     const Irrep ir1 = in1[p.i_in1].ir, ir2 = in2[p.i_in2].ir, ir3 = out[p.i_out].ir;
-    check(ir1.p * ir2.p == ir3.p && std::abs(ir1.l - ir2.l) <= ir3.l && ir3.l <= ir1.l + ir2.l, "TensorProduct: ",
-          ir1.text(), " x ", ir2.text(), " does not contain ", ir3.text());
-    const Places at{at1[p.i_in1], at2[p.i_in2], weight, at_out[p.i_out], in1[p.i_in1].mul, in2[p.i_in2].mul,
-                    out[p.i_out].mul};
+    check(ir1.p * ir2.p == ir3.p && std::abs(ir1.l - ir2.l) <= ir3.l && ir3.l <= ir1.l + ir2.l,
+          "TensorProduct: ", ir1.text(), " x ", ir2.text(), " does not contain ", ir3.text());
+    const Places at{at1[p.i_in1],     at2[p.i_in2],     weight,          at_out[p.i_out],
+                    in1[p.i_in1].mul, in2[p.i_in2].mul, out[p.i_out].mul};
     const double norm = std::sqrt(p.path_weight * ir3.dim() / total[p.i_out]);
     const std::vector<double>& cg = wigner_3j(ir1.l, ir2.l, ir3.l);
     for (int i = 0, c = 0; i < ir1.dim(); ++i)
@@ -87,7 +94,8 @@ TensorProduct::TensorProduct(const Irreps& in1, const Irreps& in2, const Irreps&
       if (some.empty()) continue;
       std::vector<Operand> operands{{in1.dim(), mode != Mode::uvw, Rows::each, -1},
                                     {in2.dim(), mode == Mode::uuu, Rows::each, -1}};
-      if (weighted) operands.push_back({weight_numel_, true, shared_weights ? Rows::shared : Rows::each, -1});
+      if (weighted)
+        operands.push_back({weight_numel_, true, shared_weights ? Rows::shared : Rows::each, -1});
       operands.push_back({width_, true, Rows::each, -1});
       groups_.push_back({Plan(std::move(operands), std::move(some)), weighted});
     }

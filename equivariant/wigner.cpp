@@ -30,8 +30,7 @@ int64_t binomial(int n, int k) {
 }
 
 // <l1 m1 l2 m2 | l3 m1+m2> / sqrt(2 l3 + 1), so that all of them have norm 1 together. Racah's
-// formula, with the sum in binomials: an exact integer, so that zeros are exact and nothing
-// cancels.
+// formula, with the sum in binomials: an exact integer, so zeros are exact and nothing cancels.
 Real complex_coefficient(int l1, int m1, int l2, int m2, int l3) {
   int m3 = m1 + m2;
   if (std::abs(m3) > l3) return 0;
@@ -41,8 +40,7 @@ Real complex_coefficient(int l1, int m1, int l2, int m2, int l3) {
     int64_t term = binomial(a, k) * binomial(b, l1 - m1 - k) * binomial(c, l2 + m2 - k);
     sum += k % 2 ? -term : term;
   }
-  // In pairs, so that (-m1, -m2) gives the same bits and real coefficients that vanish are exactly
-  // 0.
+  // In pairs, so that (-m1, -m2) gives the same bits: real coefficients that vanish are exactly 0.
   Real above = (factorial(l1 + m1) * factorial(l1 - m1)) *
                (factorial(l2 + m2) * factorial(l2 - m2)) *
                (factorial(l3 + m3) * factorial(l3 - m3));
@@ -51,8 +49,7 @@ Real complex_coefficient(int l1, int m1, int l2, int m2, int l3) {
 }
 
 // A real component m as a sum of complex ones: weight[i] times component n[i]. Condon-Shortley
-// phases, times
-// (-i)^l, which makes all coupling coefficients real: e3nn's basis.
+// phases, times (-i)^l, which makes all coupling coefficients real: e3nn's basis.
 struct Mixture {
   int n[2];
   Complex weight[2];
@@ -87,8 +84,7 @@ std::vector<double> real_coefficients(int l1, int l2, int l3) {
   return out;
 }
 
-// e3nn 0.4.4's sign: the middle coefficient is positive or, where it vanishes, the first one that
-// does not.
+// e3nn 0.4.4's sign: the middle coefficient is positive or, if it is 0, the first one that is not.
 void fix_sign(std::vector<double>& c) {
   double leading = c[c.size() / 2];
   for (size_t i = 0; leading == 0; ++i) leading = c[i];
@@ -134,9 +130,8 @@ void check_orthogonal(const Matrix3& r) {
 }
 
 // D^l from D^(l-1), the rows and columns of D^1 (x) D^(l-1) that belong to l:
-//   D^l[a, b] = (2l + 1) sum of C[i, j, a] R[i, i'] D^(l-1)[j, j'] C[i', j', b], C = wigner_3j(1, l
-//   - 1, l).
-// A projection: rounding errors add up, they do not grow.
+//   D^l[a, b] = (2l + 1) sum of C[i, j, a] R[i, i'] D^(l-1)[j, j'] C[i', j', b]
+// with C = wigner_3j(1, l - 1, l). A projection: rounding errors add up, they do not grow.
 std::vector<double> next_wigner_d(int l, const Matrix3& r, const std::vector<double>& previous) {
   const std::vector<double>& c = wigner_3j(1, l - 1, l);
   int n = 2 * l - 1, width = 2 * l + 1;

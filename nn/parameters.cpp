@@ -22,7 +22,9 @@ Init each(F draw) {
 }  // namespace
 
 namespace init {
-Init zeros() { return constant(0); }
+Init zeros() {
+  return constant(0);
+}
 Init constant(double value) {
   return each([value](Random&) { return value; });
 }
@@ -38,17 +40,23 @@ Init uniform(int64_t fan_in) {
 Parameters::Scope Parameters::Scope::operator/(const std::string& name) const {
   return Scope(store_, path_.empty() ? name : path_ + "." + name);
 }
-DType Parameters::Scope::dtype() const { return store_->dtype_; }
-Device Parameters::Scope::device() const { return store_->device_; }
+DType Parameters::Scope::dtype() const {
+  return store_->dtype_;
+}
+Device Parameters::Scope::device() const {
+  return store_->device_;
+}
 
 Parameters::Parameters(DType dtype, uint64_t seed, Device device)
     : dtype_(dtype), device_(device), seed_(seed), id_(++store_ids) {}
 
-Tensor Parameters::Scope::get(const std::string& name, Shape shape, const Init& init, bool decay) const {
+Tensor Parameters::Scope::get(const std::string& name, Shape shape, const Init& init,
+                              bool decay) const {
   std::string full = (*this / name).path_;
   auto& entries = store_->entries_;
-  check<Error>(std::none_of(entries.begin(), entries.end(), [&](const Entry& e) { return e.name == full; }),
-               "parameters: '", full, "' is given twice");
+  check<Error>(
+      std::none_of(entries.begin(), entries.end(), [&](const Entry& e) { return e.name == full; }),
+      "parameters: '", full, "' is given twice");
   check<Error>(!store_->flat_.defined(), "parameters: '", full, "' comes after flatten()");
   Array values(shape, store_->dtype_);
   Random random(random_key(store_->seed_, full));
@@ -72,7 +80,8 @@ Array Parameters::Scope::constant(const std::string& name, Array value) const {
 void Parameters::flatten() {
   if (flat_.defined()) return;
   flat_ = Array(Shape{size_}, dtype_, device_);
-  for (Entry& entry : entries_) entry.tensor.array().buffer()->move_into(flat_.buffer(), entry.offset * size_of(dtype_));
+  for (Entry& entry : entries_)
+    entry.tensor.array().buffer()->move_into(flat_.buffer(), entry.offset * size_of(dtype_));
 }
 
 Tensors Parameters::all() const {
@@ -81,9 +90,12 @@ Tensors Parameters::all() const {
   return tensors;
 }
 
-void Parameters::load(const Safetensors& file, const std::string& source, const std::string& prefix) {
+void Parameters::load(const Safetensors& file, const std::string& source,
+                      const std::string& prefix) {
   std::string missing, misshaped, unexpected;
-  auto append = [](std::string& list, const std::string& item) { list += (list.empty() ? "" : ", ") + item; };
+  auto append = [](std::string& list, const std::string& item) {
+    list += (list.empty() ? "" : ", ") + item;
+  };
   std::set<std::string> known;
   for (Entry& entry : entries_) {
     known.insert(entry.name);
@@ -91,7 +103,8 @@ void Parameters::load(const Safetensors& file, const std::string& source, const 
     if (!found)
       append(missing, entry.name);
     else if (found->shape() != entry.tensor.shape())
-      append(misshaped, concat_text(entry.name, " is ", found->shape(), ", model has ", entry.tensor.shape()));
+      append(misshaped,
+             concat_text(entry.name, " is ", found->shape(), ", model has ", entry.tensor.shape()));
   }
   for (const auto& [name, array] : file.arrays) {
     if (!name.starts_with(prefix)) continue;
@@ -113,7 +126,8 @@ void Parameters::load(const Safetensors& file, const std::string& source, const 
 void Parameters::save(Safetensors& file, const std::string& prefix, const Array* flat) const {
   for (const Entry& entry : entries_) {
     Array values = entry.tensor.array();
-    if (flat) values = flat->rows(entry.offset, entry.offset + values.size()).reshaped(values.shape());
+    if (flat)
+      values = flat->rows(entry.offset, entry.offset + values.size()).reshaped(values.shape());
     file.add(prefix + entry.name, values.to(Device::cpu).copy());
   }
   if (prefix.empty())

@@ -1,5 +1,5 @@
-// MACE against mace-torch 0.3.16: random weights imported by scripts/import_mace.py; energies, forces and
-// stresses computed by tests/reference/make_mace.py.
+// MACE against mace-torch 0.3.16: random weights imported by scripts/import_mace.py; energies,
+// forces and stresses computed by tests/reference/make_mace.py.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -52,8 +52,9 @@ Parity parity(const std::string& frames_name, const std::string& name, DType dty
   return result;
 }
 
-const std::vector<std::string> molecules = {"3bpa_l0", "3bpa_l1", "3bpa_l2", "3bpa_plain", "3bpa_plain_first",
-                                            "3bpa_three_layers", "3bpa_lmax4", "3bpa_correlation4"};
+const std::vector<std::string> molecules = {"3bpa_l0",    "3bpa_l1",          "3bpa_l2",
+                                            "3bpa_plain", "3bpa_plain_first", "3bpa_three_layers",
+                                            "3bpa_lmax4", "3bpa_correlation4"};
 const std::vector<std::string> crystals = {"mptrj_l0", "mptrj_l1", "mptrj_l2"};
 
 }  // namespace
@@ -82,7 +83,7 @@ TEST_CASE("mace: energies, forces and stresses of MPtrj frames equal mace-torch'
     CHECK(f32.energy < 1e-5);
     CHECK(f32.forces < 1e-5);
     CHECK(f32.stress < 1e-5);
-    MESSAGE(name, ": f64 ", f64.energy, " ", f64.forces, " ", f64.stress, "; f32 ", f32.energy, " ", f32.forces,
-            " ", f32.stress);
+    MESSAGE(name, ": f64 ", f64.energy, " ", f64.forces, " ", f64.stress, "; f32 ", f32.energy, " ",
+            f32.forces, " ", f32.stress);
   }
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "autograd/gradcheck.h"
 #include "core/parallel.h"
 #include "core/random.h"
 
@@ -125,6 +126,34 @@ TEST_CASE("radial: each order is the derivative of the one before") {
     auto cutoff = [](auto& r, int k) { return polynomial_cutoff(lengths(r), r_max, 6, k); };
     compare(bessel, 1e-7 * std::pow(2.6, order));
     compare(cutoff, 1e-7 * std::pow(3, order));
+  }
+}
+
+TEST_CASE("radial: gradients of order 1 to 3 against differences") {
+  Tensor r = lengths({0.3, 0.9, 1.7, 2.5, 3.8, 4.7, 5.5});
+  for (int order : {0, 1}) {
+    auto bessel = [&](const Tensors& x) { return Tensors{bessel_basis(x[0], r_max, 4, order)}; };
+    CHECK(gradcheck(bessel, {r}, {.order = 3}) < 1e-8);
+    auto cutoff = [&](const Tensors& x) {
+      return Tensors{polynomial_cutoff(x[0], r_max, 6, order)};
+    };
+    CHECK(gradcheck(cutoff, {r}, {.order = 3}) < 1e-8);
+  }
+}
+
+TEST_CASE("radial: at length 0 all derivatives are finite") {
+  Tape tape;
+  Tensor r = tape.watch(lengths({0, 1})), f = bessel_basis(r, r_max, 2),
+         c = polynomial_cutoff(r, r_max, 6);
+  // sqrt(2 / r_max) w sinc(w r) = sqrt(2 / r_max) (w - w^3 r^2 / 6 + w^5 r^4 / 120 ..)
+  double w1 = std::numbers::pi / r_max, w2 = 2 * w1, scale = std::sqrt(2 / r_max);
+  std::vector<double> expected = {scale * (w1 + w2), 0, -scale * (w1 * w1 * w1 + w2 * w2 * w2) / 3,
+                                  0};
+  for (int order = 0; order < 4; ++order) {
+    CHECK(values(order == 0 ? sum(f, {1}) : f)[0] == doctest::Approx(expected[order]));
+    CHECK(values(c)[0] == (order == 0 ? 1 : 0));
+    f = tape.grad({sum(f)}, {r}, {}, {.create_graph = true})[0];
+    c = tape.grad({sum(c)}, {r}, {}, {.create_graph = true})[0];
   }
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/gradcheck.h"
 #include "core/parallel.h"
 #include "core/safetensors.h"
 #include "equivariant/wigner.h"
@@ -128,8 +129,7 @@ TEST_CASE("spherical_harmonics: rotations, inversion and lengths") {
 }
 
 TEST_CASE("spherical_harmonics: products couple with wigner_3j") {
-  // Sum of C Y_l1 Y_l2 is a multiple of Y_l3, positive for e3nn's signs, and 0 for odd l1 + l2 +
-  // l3.
+  // Sum of C Y_l1 Y_l2 is a multiple of Y_l3, positive for e3nn's signs; 0 for odd l1 + l2 + l3.
   std::vector<double> y = values(spherical_harmonics(rows_of_three(random_vectors(6, 4)), 8));
   for (int l1 = 0; l1 <= 8; ++l1)
     for (int l2 = 0; l2 <= l1; ++l2)
@@ -181,6 +181,27 @@ TEST_CASE("spherical_harmonics: a row has the same bits anywhere, with any numbe
   for (int e = 0; e < rows; ++e)
     same &= std::equal(&one[16 * e], &one[16 * e] + 16, &other[16 * (rows - 1 - e)]);
   CHECK(same);
+}
+
+TEST_CASE("spherical_harmonics: gradients of order 1 to 3 against differences") {
+  Random random(random_key(7, "gradcheck"));
+  std::vector<double> x = random_vectors(5, 7);
+  for (int e = 0; e < 5; ++e) {  // lengths between 1 and 2
+    double factor = random.uniform(1, 2) / length(&x[3 * e]);
+    for (int i = 0; i < 3; ++i) x[3 * e + i] *= factor;
+  }
+  for (Normalization normalization :
+       {Normalization::component, Normalization::norm, Normalization::integral})
+    for (bool normalize : {true, false})
+      for (int l_max : {0, 1, 2, 3, 4, 11}) {
+        auto harmonics = [&](const Tensors& in) {
+          return Tensors{spherical_harmonics(in[0], l_max, normalize, normalization)};
+        };
+        double step = l_max == 11 ? 1e-4 : 1e-3;
+        double error = gradcheck(harmonics, {rows_of_three(x)}, {.order = 3, .step = step});
+        CHECK_MESSAGE(error < 1e-8, "l_max " << l_max << ", normalize " << normalize
+                                             << ": the derivatives differ by " << error);
+      }
 }
 
 TEST_CASE("spherical_harmonics: zero vectors have finite derivatives") {

@@ -19,17 +19,18 @@ struct CheckResult {
   bool holds() const { return found <= bound; }  // false for NaN
 };
 
-// Rotation, inversion, permutation and translation. Differences relative to the size of the
-// quantity: for energies the sum of |E| of the frame, at least 0.1 eV; for forces the largest
-// component of the frame, at least 0.1 eV/A; for the virial likewise, at least 0.1 eV.
+// Rotation, inversion, permutation and translation. Differences of energies and virials are
+// relative to the sum of |E_i| over the atoms of the frame (or the largest component of the
+// virial), those of forces to the largest component in the frame or the model's scale; at least 0.1
+// eV or eV/A.
 std::vector<CheckResult> check_symmetry(const Model& model, const std::vector<Frame>& frames,
                                         uint64_t seed);
 // Forces against the differences of the energy along random directions, the virial along random
 // strains (frames with three periodic directions). The model in f64.
 std::vector<CheckResult> check_derivatives(const Model& model, const std::vector<Frame>& frames,
                                            uint64_t seed);
-// A probe atom leaves the reach of a dimer along a line: what remains of energy, slope and curvature
-// at r_max, for every pair of elements (the first six elements). The model in f64.
+// A probe atom leaves the reach of a dimer along a line: what remains of energy, slope and
+// curvature at r_max, for every pair of elements (the first six elements). The model in f64.
 std::vector<CheckResult> check_smoothness(const Model& model);
 // A structure beside its distant copy, or with a doubled cell, has twice the energy.
 std::vector<CheckResult> check_additivity(const Model& model, const std::vector<Frame>& frames);

@@ -40,7 +40,8 @@ double image_distance(const Vec3& a, const Vec3& b, const Mat3& cell) {
     for (int j = -1; j <= 1; ++j)
       for (int k = -1; k <= 1; ++k) {
         Vec3 shift = at({double(i), double(j), double(k)}, cell);
-        nearest = std::min(nearest, distance(a, {b[0] + shift[0], b[1] + shift[1], b[2] + shift[2]}));
+        nearest =
+            std::min(nearest, distance(a, {b[0] + shift[0], b[1] + shift[1], b[2] + shift[2]}));
       }
   return nearest;
 }
@@ -123,11 +124,10 @@ Frame transformed(const Frame& frame, const Mat3& matrix) {
   Vec3 centre{};
   if (!frame.pbc[0] && !frame.pbc[1] && !frame.pbc[2])
     for (const Vec3& position : frame.positions)
-      for (int c = 0; c < 3; ++c)
-        centre[c] += position[c] / static_cast<double>(frame.size());
+      for (int c = 0; c < 3; ++c) centre[c] += position[c] / static_cast<double>(frame.size());
   for (Vec3& position : out.positions) {
-    Vec3 turned = product(matrix, {position[0] - centre[0], position[1] - centre[1],
-                                   position[2] - centre[2]});
+    Vec3 turned = product(
+        matrix, {position[0] - centre[0], position[1] - centre[1], position[2] - centre[2]});
     for (int c = 0; c < 3; ++c) position[c] = centre[c] + turned[c];
   }
   for (int k = 0; k < 3; ++k) {
@@ -149,7 +149,7 @@ Frame wrapped(const Frame& frame, Random& random) {
   for (Vec3& position : out.positions) {
     Vec3 cells{};
     for (int k = 0; k < 3; ++k)
-      if (frame.pbc[k]) cells[k] = static_cast<double>(random.below(5)) - 2;
+      if (frame.pbc[k]) cells[k] = static_cast<double>(random.below(3)) - 1;
     Vec3 shift = at(cells, frame.cell);
     for (int c = 0; c < 3; ++c) position[c] += shift[c];
   }
@@ -178,8 +178,7 @@ Frame doubled(const Frame& frame, double r_max) {
   auto periodic = std::find(frame.pbc.begin(), frame.pbc.end(), true);
   if (periodic == frame.pbc.end()) {
     auto by_x = [](const Vec3& a, const Vec3& b) { return a[0] < b[0]; };
-    auto [low, high] =
-        std::minmax_element(frame.positions.begin(), frame.positions.end(), by_x);
+    auto [low, high] = std::minmax_element(frame.positions.begin(), frame.positions.end(), by_x);
     shift[0] = (*high)[0] - (*low)[0] + 3 * r_max;
   } else {
     const auto axis = 3 * (periodic - frame.pbc.begin());

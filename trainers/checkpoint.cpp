@@ -75,6 +75,8 @@ std::string TrainState::json() const {
             {"epoch", epoch},
             {"batch", batch},
             {"stage", stage},
+            {"second_epoch", second_epoch},
+            {"lr", lr},
             {"best", number(best)},
             {"best_epoch", best_epoch},
             {"best_step", best_step},
@@ -97,6 +99,8 @@ TrainState TrainState::parse(const std::string& text, const std::string& source)
     state.epoch = json.at("epoch");
     state.batch = json.at("batch");
     state.stage = json.at("stage");
+    state.second_epoch = json.at("second_epoch");
+    state.lr = json.at("lr");
     state.best = number(json.at("best"));
     state.best_epoch = json.at("best_epoch");
     state.best_step = json.at("best_step");
@@ -130,9 +134,9 @@ Settings settings_of(RunOptions options, const std::vector<DataFile>& files) {
 
 bool decides_numbers(const std::string& key) {
   static const std::vector<std::string> free{
-      "data.train",        "data.valid",      "data.isolated_atoms",     "data.source",
-      "train.epochs",      "train.max_steps", "train.save_every_epochs", "train.save_every_steps",
-      "train.max_time",    "train.keep",      "train.patience",          "step.threads"};
+      "data.train",     "data.valid",      "data.isolated_atoms",     "data.source",
+      "train.epochs",   "train.max_steps", "train.save_every_epochs", "train.save_every_steps",
+      "train.max_time", "train.keep",      "train.patience",          "step.threads"};
   return std::find(free.begin(), free.end(), key) == free.end();
 }
 

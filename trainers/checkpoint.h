@@ -18,6 +18,8 @@ namespace casimir {
 struct TrainState {
   int64_t step = 0, epoch = 0, batch = 0;  // optimisation steps done; next batch of this epoch
   int stage = 1;
+  int64_t second_epoch = -1;  // where stage two began
+  double lr = 0;              // of the newest step
   double best = std::numeric_limits<double>::infinity();
   int64_t best_epoch = -1, best_step = -1;
   int64_t bad = 0;       // validations since the best
@@ -47,8 +49,8 @@ struct Checkpoint {
   std::string path;
   TrainState state;
   Settings settings;
-  std::string config;   // resolved YAML
-  Safetensors arrays;   // parameters, average, moment1, moment2, moment2_max
+  std::string config;  // resolved YAML
+  Safetensors arrays;  // parameters, average, moment1, moment2, moment2_max
 };
 
 // A missing file is a MissingError, anything wrong a DataError, both naming the file.

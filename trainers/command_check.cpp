@@ -48,8 +48,7 @@ int check_command(const CheckCommand& command, const Console& console) {
   append(results, check_derivatives(exact, frames, seed), "");
   append(results, check_smoothness(exact), "");
   append(results, check_additivity(exact, frames), "");
-  if (stored.dtype() != DType::f64)
-    append(results, check_symmetry(stored, frames, seed), ", f32");
+  if (stored.dtype() != DType::f64) append(results, check_symmetry(stored, frames, seed), ", f32");
 
   console.out << check_text(results);
   int64_t failed = 0;

@@ -14,7 +14,8 @@ int data_silicon_command(const SiliconCommand& command, const Console& console) 
   options.seed = static_cast<uint64_t>(command.seed);
   if (!command.repeat.empty()) std::copy_n(command.repeat.begin(), 3, options.repeat.begin());
   options.rattle_max = command.rattle_max.value_or(options.rattle_max);
-  options.rattle_min = command.rattle_min.value_or(std::min(options.rattle_min, options.rattle_max));
+  options.rattle_min =
+      command.rattle_min.value_or(std::min(options.rattle_min, options.rattle_max));
   options.strain = command.strain.value_or(options.strain);
   options.vacancies = command.vacancies.value_or(options.vacancies);
   check<UsageError>(options.rattle_min <= options.rattle_max, "silicon: --rattle-min ",
@@ -24,7 +25,8 @@ int data_silicon_command(const SiliconCommand& command, const Console& console) 
   int64_t atoms = 0;
   for (const Frame& frame : frames) atoms += static_cast<int64_t>(frame.size());
   console.out << command.out << ": " << plural(static_cast<int64_t>(frames.size()), "frame") << ", "
-              << count_text(atoms) << " silicon atoms, Stillinger-Weber energy, forces and stress\n";
+              << count_text(atoms)
+              << " silicon atoms, Stillinger-Weber energy, forces and stress\n";
   return 0;
 }
 

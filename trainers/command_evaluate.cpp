@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <set>
 
+#include "core/device.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/parallel.h"
@@ -34,6 +35,27 @@ std::optional<DType> type_of(const std::string& name) {
   return name == "float64" ? DType::f64 : DType::f32;
 }
 
+void check_device(const std::string& device) {
+  if (device != "cuda") return;
+  check<DeviceError>(cuda_built,
+                     "evaluate: --device cuda: this program was built without it "
+                     "(CASIMIR_CUDA=OFF)");
+  check<DeviceError>(cuda_available(), "evaluate: --device cuda: no GPU was found");
+}
+
+std::vector<Frame> read_all(const EvaluateCommand& command) {
+  std::vector<Frame> frames;
+  for (const std::string& file : command.data) {
+    try {
+      auto more = read_extxyz(file, command.keys, command.index);
+      std::move(more.begin(), more.end(), std::back_inserter(frames));
+    } catch (const ConfigError& error) {  // the slice
+      fail<UsageError>("evaluate: --index: ", error.what());
+    }
+  }
+  return frames;
+}
+
 }  // namespace
 
 std::string model_file_of(const std::string& path) {
@@ -50,23 +72,18 @@ int evaluate_command(const EvaluateCommand& command, const Console& console) {
   inputs.push_back(path);
   check_output(command.json, "--json", inputs);
   check_output(command.predictions, "--predictions", inputs);
-  prepare_device({.device = command.device, .threads = command.threads});
+  check_device(command.device);
+  set_num_threads(static_cast<int>(command.threads));
 
-  Model model = load_model(path, type_of(command.dtype),
-                           StepOptions{.device = command.device}.device_kind());
-  std::vector<Frame> frames;
-  for (const std::string& file : command.data) {
-    auto more = read_extxyz(file, command.keys, command.index);
-    std::move(more.begin(), more.end(), std::back_inserter(frames));
-  }
-  check<DataError>(!frames.empty(), command.data.front(), ": no frames selected by --index ",
-                   command.index);
-  Evaluation result = evaluate_frames(model, frames, {.batch_size = command.batch_size});
+  Model model =
+      load_model(path, type_of(command.dtype), StepOptions{.device = command.device}.device_kind());
+  std::vector<Frame> frames = read_all(command);
+  FrameErrors result = evaluate_frames(model, frames, {.batch_size = command.batch_size});
 
   int64_t atoms = 0;
   for (const Frame& frame : frames) atoms += static_cast<int64_t>(frame.size());
-  console.out << path << " (" << model.dtype() << ", "
-              << symbols_of(model.potential->elements()) << ")\n"
+  console.out << path << " (" << model.dtype() << ", " << symbols_of(model.potential->elements())
+              << ")\n"
               << errors_text(result, command.data.size() > 1)
               << plural(static_cast<int64_t>(frames.size()), "frame") << ", "
               << plural(atoms, "atom") << " in " << number_text(result.seconds, 3) << " s\n";

@@ -62,7 +62,8 @@ Exit codes: 0 done, 1 a check failed, 2 usage, 3 diverged, 65 bad data or model 
 }
 
 std::string config_help_text() {
-  return "Keys of a configuration, as `casimir train` reads them. On the command line the same keys "
+  return "Keys of a configuration, as `casimir train` reads them. On the command line the same "
+         "keys "
          "are\nwritten with dots: train.optimizer.lr=1e-3\n\n" +
          to_help<RunOptions>();
 }

@@ -99,21 +99,19 @@ void print_model(const InfoCommand& command, const std::string& path, const Cons
     console.out << "  its configuration: casimir info --config " << path << "\n";
 }
 
-void print_checkpoint(const InfoCommand& command, const std::string& path,
-                      const Console& console) {
+void print_checkpoint(const InfoCommand& command, const std::string& path, const Console& console) {
   const Checkpoint checkpoint = read_checkpoint(path);
   const TrainState& state = checkpoint.state;
   console.out << path << ": checkpoint, " << bytes_text(static_cast<double>(fs::file_size(path)))
               << "\n";
   print_line(console, "step", count_text(state.step));
-  print_line(console, "epoch",
-             count_text(state.epoch) + ", next batch " + count_text(state.batch));
+  print_line(console, "epoch", count_text(state.epoch) + ", next batch " + count_text(state.batch));
   print_line(console, "stage", std::to_string(state.stage));
   print_line(console, "best",
-             state.best_epoch < 0 ? "none yet"
-                                  : number_text(state.best, 6) + " in epoch " +
-                                        count_text(state.best_epoch) + ", step " +
-                                        count_text(state.best_step));
+             state.best_epoch < 0
+                 ? "none yet"
+                 : number_text(state.best, 6) + " in epoch " + count_text(state.best_epoch) +
+                       ", step " + count_text(state.best_step));
   print_line(console, "since the best", plural(state.bad, "validation"));
   const std::string files = training_files(checkpoint.config);
   if (!files.empty()) print_line(console, "trained on", files);
@@ -151,7 +149,7 @@ Content content_of(const std::string& path) {
   if (bytes.size() > 8 && bytes[8] == '{') return Content::safetensors;
   const std::string extension = fs::path(path).extension().string();
   return extension == ".safetensors" || extension == ".ckpt" ? Content::safetensors
-                                                              : Content::frames;
+                                                             : Content::frames;
 }
 
 }  // namespace

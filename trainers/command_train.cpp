@@ -21,8 +21,7 @@ int train_command(const TrainCommand& command, const Console&) {
   if (!command.overrides.empty()) request.config_text += "\n# Replaced on the command line:\n";
   for (const std::string& assignment : command.overrides)
     request.config_text += "#   " + assignment + "\n";
-  request.folder =
-      command.run_dir.empty() ? default_run_folder(command.config) : command.run_dir;
+  request.folder = command.run_dir.empty() ? default_run_folder(command.config) : command.run_dir;
   request.resume = command.resume;
   return train(request);
 }

@@ -37,12 +37,12 @@ struct TrainCommand {
   std::string run_dir;                 // empty: runs/<stem of config>
   std::string resume = "auto";         // auto | never | path of a checkpoint
   bool dry_run = false, check_finite = false;
-  std::optional<int64_t> threads;      // stronger than step.threads
+  std::optional<int64_t> threads;  // stronger than step.threads
 };
 int train_command(const TrainCommand& command, const Console& console);
 
 struct EvaluateCommand {
-  std::string model;              // file, or the folder of a run
+  std::string model;  // file, or the folder of a run
   std::vector<std::string> data;
   std::string index = ":";
   ExtxyzKeys keys;
@@ -78,7 +78,7 @@ struct SiliconCommand {
 };
 int data_silicon_command(const SiliconCommand& command, const Console& console);
 
-std::string usage_text();         // casimir --help: how to begin
+std::string usage_text();        // casimir --help: how to begin
 std::string config_help_text();  // casimir help config: every key
 std::string version_text();      // casimir --version
 int help_command(const std::string& topic, const Console& console);

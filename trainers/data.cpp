@@ -26,7 +26,8 @@ struct Reader {
       std::vector<Frame> frames = read_frames(path, options, key, index);
       check<DataError>(!frames.empty(), path, ": no frames",
                        index == ":" ? "" : " in the slice '" + index + "' of data.index");
-      files.push_back({key, path, static_cast<int64_t>(frames.size()), hex(checksum(read_file(path)))});
+      files.push_back(
+          {key, path, static_cast<int64_t>(frames.size()), hex(checksum(read_file(path)))});
       for (Frame& frame : frames) all.push_back(std::move(frame));
     }
     return all;
@@ -55,8 +56,8 @@ Sets split_sets(std::vector<Frame> frames, const RunOptions& options) {
     return sets;
   }
   int64_t wanted = data.valid_count.value_or(0);
-  check<DataError>(n >= 2, "data.train: expected at least 2 frames to split validation off, found ", n,
-                   "; give data.valid, or data.valid_fraction: 0");
+  check<DataError>(n >= 2, "data.train: expected at least 2 frames to split validation off, found ",
+                   n, "; give data.valid, or data.valid_fraction: 0");
   check<DataError>(wanted < n, "data.valid_count: ", wanted, " of ", n,
                    " training frames leaves none to train on");
   uint64_t seed = static_cast<uint64_t>(options.seed);
@@ -71,8 +72,9 @@ std::vector<int> model_elements(const RunOptions& options, const Sets& sets) {
   if (options.model.elements.empty()) {
     std::vector<int> elements = elements_of(sets.train);
     for (int number : elements_of(sets.valid))
-      check<DataError>(std::count(elements.begin(), elements.end(), number) > 0, "data.valid: element ",
-                       symbol_of(number), " is in no training frame; name it in model.elements");
+      check<DataError>(std::count(elements.begin(), elements.end(), number) > 0,
+                       "data.valid: element ", symbol_of(number),
+                       " is in no training frame; name it in model.elements");
     return elements;
   }
   std::vector<int> elements;
@@ -94,7 +96,8 @@ AtomEnergies reference_energies(const RunOptions& options, const Reader& read, c
   if (data.E0s == "least_squares") return least_squares_energies(sets.train, &note);
   if (!data.isolated_atoms.empty())
     return isolated_energies(read("data.isolated_atoms", {data.isolated_atoms}, ":"));
-  check<DataError>(!single.empty(), "data.E0s: isolated, but data.train has no frame of a single "
+  check<DataError>(!single.empty(),
+                   "data.E0s: isolated, but data.train has no frame of a single "
                    "isolated atom; give data.isolated_atoms, or E0s: least_squares");
   return isolated_energies(single);
 }
@@ -109,8 +112,8 @@ void check_label(const std::string& set, const char* label, double weight, int64
                        frames - have, frames, label);
 }
 
-void check_labels(const std::string& set, std::span<const Sample> samples, const RunOptions& options,
-                  std::string& notes) {
+void check_labels(const std::string& set, std::span<const Sample> samples,
+                  const RunOptions& options, std::string& notes) {
   LabelCounts have = count_labels(samples);
   const DataOptions& data = options.data;
   LossWeights weights = options.task.weights;
@@ -131,7 +134,7 @@ MaceConstants make_constants(const RunOptions& options, const std::vector<Sample
                              const std::vector<int>& elements, const AtomEnergies& e0s) {
   MaceConstants constants;
   constants.elements = elements;
-  std::string origin = options.data.E0s == "given"                 ? "data.E0_values"
+  std::string origin = options.data.E0s == "given" ? "data.E0_values"
                        : !options.data.isolated_atoms.empty() && options.data.E0s == "isolated"
                            ? options.data.isolated_atoms
                            : "data.train";
@@ -146,7 +149,8 @@ MaceConstants make_constants(const RunOptions& options, const std::vector<Sample
 std::string constants_text(const RunOptions& options, const MaceConstants& constants) {
   std::string text = fmt::format("E0 (eV, {})", options.data.E0s);
   for (size_t i = 0; i < constants.elements.size(); ++i)
-    text += fmt::format("  {} {:.6f}", symbol_of(constants.elements[i]), constants.atomic_energies[i]);
+    text +=
+        fmt::format("  {} {:.6f}", symbol_of(constants.elements[i]), constants.atomic_energies[i]);
   return text + fmt::format("\nscale {:.6f} eV  shift {:.6f} eV/atom  avg_num_neighbors {:.4f}\n",
                             constants.scale, constants.shift, constants.avg_num_neighbors);
 }

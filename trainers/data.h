@@ -12,14 +12,14 @@ namespace casimir {
 struct DataFile {
   std::string key, path;  // "data.train", as configured
   int64_t frames = 0;
-  std::string checksum;   // of the file's bytes, 16 hexadecimal digits
+  std::string checksum;  // of the file's bytes, 16 hexadecimal digits
 };
 
 struct Data {
   std::vector<Sample> train, valid;
   MaceConstants constants;  // what the data say, or the options where these are stronger
   std::vector<DataFile> files;
-  std::string table;        // for people: sets, labels, E0s, constants, notes
+  std::string table;  // for people: sets, labels, E0s, constants, notes
 };
 
 // Reads, splits, builds neighbour lists, and computes the constants. A missing file is a
@@ -27,7 +27,8 @@ struct Data {
 // frame has is a DataError.
 Data load_data(const RunOptions& options);
 
-// The frames of one file with the keys of `options`; `key` stands in the message when it is missing.
+// The frames of one file with the keys of `options`; `key` stands in the message when it is
+// missing.
 std::vector<Frame> read_frames(const std::string& path, const DataOptions& options = {},
                                const std::string& key = "", const std::string& index = ":");
 

@@ -89,10 +89,9 @@ std::string hints(const Summary& summary) {
 std::string labels_text(const Summary& summary) {
   std::string text;
   auto of = [&](int64_t have) {
-    return have == 0 ? std::string("none")
-           : have == summary.frames
-               ? std::string("all frames")
-               : count_text(have) + " of " + plural(summary.frames, "frame");
+    return have == 0                ? std::string("none")
+           : have == summary.frames ? std::string("all frames")
+                                    : count_text(have) + " of " + plural(summary.frames, "frame");
   };
   std::string energy = of(summary.with_energy);
   if (summary.energy.count)
@@ -116,18 +115,17 @@ std::string data_summary(const std::string& path, const std::vector<Frame>& fram
     all.add(frame);
     types[frame.config_type].add(frame);
   }
-  std::string text = path + ": data set, " + plural(all.frames, "frame") + ", " +
-                     plural(all.atoms, "atom") + "\n";
+  std::string text =
+      path + ": data set, " + plural(all.frames, "frame") + ", " + plural(all.atoms, "atom") + "\n";
   if (frames.empty()) return text;
-  text += line("atoms per frame",
-               number_text(all.size.low, 1) == number_text(all.size.high, 1)
-                   ? count_text(static_cast<int64_t>(all.size.low))
-                   : count_text(static_cast<int64_t>(all.size.low)) + " to " +
-                         count_text(static_cast<int64_t>(all.size.high)));
+  text += line("atoms per frame", number_text(all.size.low, 1) == number_text(all.size.high, 1)
+                                      ? count_text(static_cast<int64_t>(all.size.low))
+                                      : count_text(static_cast<int64_t>(all.size.low)) + " to " +
+                                            count_text(static_cast<int64_t>(all.size.high)));
   std::string elements;
   for (const auto& [number, count] : all.elements)
-    elements += (elements.empty() ? "" : ", ") + std::string(symbol_of(number)) + " " +
-                count_text(count);
+    elements +=
+        (elements.empty() ? "" : ", ") + std::string(symbol_of(number)) + " " + count_text(count);
   text += line("elements", elements);
   text += line("periodic", count_text(all.bulk) + " in three directions, " +
                                count_text(all.partly) + " in one or two, " +

@@ -13,7 +13,7 @@ namespace casimir {
 
 namespace {
 
-void add_label(Evaluation& result, const Frame& frame, const FramePrediction& prediction) {
+void add_label(FrameErrors& result, const Frame& frame, const FramePrediction& prediction) {
   result.errors.add(frame, prediction);
   result.by_file[frame.source].add(frame, prediction);
   ErrorSum& size = result.label_forces[frame.config_type];
@@ -50,26 +50,30 @@ std::vector<std::string> row_of(const std::string& name, const Errors& errors,
 
 std::string lack_line(int64_t lacking, int64_t of, const char* what, const char* noun) {
   if (lacking == 0 || of == 0) return "";
-  return "No " + std::string(what) + " in " + count_text(lacking) + " of " +
-         plural(of, noun) + ".\n";
+  return "No " + std::string(what) + " in " + count_text(lacking) + " of " + plural(of, noun) +
+         ".\n";
 }
 
 }  // namespace
 
-bool is_bulk(const Frame& frame) { return frame.pbc[0] && frame.pbc[1] && frame.pbc[2]; }
+bool is_bulk(const Frame& frame) {
+  return frame.pbc[0] && frame.pbc[1] && frame.pbc[2];
+}
 
-Evaluation evaluate_frames(const Model& model, std::vector<Frame>& frames,
-                           const EvaluateOptions& options) {
-  Evaluation result;
+FrameErrors evaluate_frames(const Model& model, std::vector<Frame>& frames,
+                            const EvaluateOptions& options) {
+  FrameErrors result;
   if (frames.empty()) return result;
   auto start = std::chrono::steady_clock::now();
   // The samples borrow the frames and give them back at the end.
-  std::vector<Sample> samples = prepare_samples(
-      std::move(frames), model.potential->elements(), model.potential->r_max());
+  std::vector<Sample> samples =
+      prepare_samples(std::move(frames), model.potential->elements(), model.potential->r_max());
   BatchOptions batching;
   batching.shuffle = false;
-  batching.batch_size = options.batch_size;
-  batching.max_edges = options.batch_size > 0 ? 0 : options.max_edges;
+  if (options.batch_size > 0)
+    batching.batch_size = options.batch_size;
+  else
+    batching.max_edges = options.max_edges;
   Loader loader(samples, batching);
   result.predictions.resize(samples.size());
   for (int64_t b = loader.batches(0); b > 0; --b) {
@@ -92,7 +96,7 @@ Evaluation evaluate_frames(const Model& model, std::vector<Frame>& frames,
   return result;
 }
 
-std::string errors_text(const Evaluation& evaluation, bool by_file) {
+std::string errors_text(const FrameErrors& evaluation, bool by_file) {
   Table table({{"config_type", "", true},
                {"frames", ""},
                {"E RMSE", "meV"},

@@ -18,7 +18,7 @@ struct EvaluateOptions {
   int64_t max_edges = 16384;  // of a batch
 };
 
-struct Evaluation {
+struct FrameErrors {
   std::vector<FramePrediction> predictions;  // in the order of the frames
   ErrorTable errors;
   std::map<std::string, ErrorTable> by_file;
@@ -31,12 +31,12 @@ struct Evaluation {
 
 // Energy and forces of every frame, stress of those with three periodic directions; while one batch
 // is computed a thread prepares the next ones.
-Evaluation evaluate_frames(const Model& model, std::vector<Frame>& frames,
-                           const EvaluateOptions& options = {});
+FrameErrors evaluate_frames(const Model& model, std::vector<Frame>& frames,
+                            const EvaluateOptions& options = {});
 
 // The errors as a table: a row per config_type, per file when there are several, and all; then a
 // line for each label that frames lack.
-std::string errors_text(const Evaluation& evaluation, bool by_file = false);
+std::string errors_text(const FrameErrors& evaluation, bool by_file = false);
 
 // The frame as read plus casimir_energy (eV), the column casimir_forces (eV/A) and, with three
 // periodic directions, casimir_stress (nine numbers, eV/A^3). Those it had already are replaced.

@@ -4,9 +4,9 @@
 
 #include <cerrno>
 #include <charconv>
+#include <CLI/CLI.hpp>
 #include <cmath>
 #include <csignal>
-#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <functional>
 #include <iostream>
@@ -26,14 +26,15 @@ CLI::Option* text_option(CLI::App* app, const std::string& name, std::string& va
   return app->add_option(name, value, meaning)->type_name(type)->take_last();
 }
 
-CLI::Option* integer_option(CLI::App* app, const std::string& name, int64_t low,
+CLI::Option* integer_option(CLI::App* app, const std::string& name, int64_t low, int64_t high,
                             std::function<void(int64_t)> set, const char* meaning) {
   auto read = [=](const std::string& text) {
     int64_t value = 0;
     auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
-    check<UsageError>(fault == std::errc() && end == text.data() + text.size() && value >= low,
-                      app->get_name(), ": ", name, ": expected a whole number of at least ", low,
-                      ", found '", text, "'");
+    check<UsageError>(
+        fault == std::errc() && end == text.data() + text.size() && value >= low && value <= high,
+        app->get_name(), ": ", name, ": expected a whole number from ", low, " to ", high,
+        ", found '", text, "'");
     set(value);
   };
   return app->add_option_function<std::string>(name, read, meaning)->type_name("N")->take_last();
@@ -44,10 +45,10 @@ CLI::Option* real_option(CLI::App* app, const std::string& name, double low, dou
   auto read = [=, &target](const std::string& text) {
     double value = 0;
     auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
-    check<UsageError>(fault == std::errc() && end == text.data() + text.size() && value >= low &&
-                          value <= high,
-                      app->get_name(), ": ", name, ": expected a number from ", low, " to ", high,
-                      ", found '", text, "'");
+    check<UsageError>(
+        fault == std::errc() && end == text.data() + text.size() && value >= low && value <= high,
+        app->get_name(), ": ", name, ": expected a number from ", low, " to ", high, ", found '",
+        text, "'");
     target = value;
   };
   return app->add_option_function<std::string>(name, read, meaning)->type_name("X")->take_last();
@@ -67,7 +68,7 @@ CLI::Option* choice_option(CLI::App* app, const std::string& name, std::string& 
 }
 
 void add_threads(CLI::App* app, std::function<void(int64_t)> set) {
-  integer_option(app, "--threads", 0, std::move(set), "threads to use; 0: all");
+  integer_option(app, "--threads", 0, 1024, std::move(set), "threads to use; 0: all");
 }
 
 void add_keys(CLI::App* app, ExtxyzKeys& keys) {
@@ -88,13 +89,14 @@ CLI::App* add_command(CLI::App& parent, const char* name, const char* meaning,
 }
 
 void add_train(CLI::App& program, Run& run) {
-  auto* app = add_command(program, "train", "train the potential that a YAML file describes",
-                          "Examples:\n"
-                          "  casimir train configs/quickstart.yaml\n"
-                          "  casimir train configs/3bpa/mace-l0.yaml train.epochs=10 model.l_max=2\n"
-                          "  casimir train my.yaml --dry-run      what it would do, and how long a "
-                          "step takes\n"
-                          "Every key: casimir help config");
+  auto* app =
+      add_command(program, "train", "train the potential that a YAML file describes",
+                  "Examples:\n"
+                  "  casimir train configs/quickstart.yaml\n"
+                  "  casimir train configs/3bpa/mace-l0.yaml train.epochs=10 model.l_max=2\n"
+                  "  casimir train my.yaml --dry-run      what it would do, and how long a "
+                  "step takes\n"
+                  "Every key: casimir help config");
   auto command = std::make_shared<TrainCommand>();
   app->add_option("CONFIG", command->config, "YAML file")->required()->type_name("");
   app->add_option("key=value", command->overrides, "replace a key: train.optimizer.lr=1e-3")
@@ -132,7 +134,7 @@ void add_evaluate(CLI::App& program, Run& run) {
   text_option(app, "--predictions", command->predictions,
               "write the frames with casimir_energy, casimir_forces, casimir_stress", "FILE");
   integer_option(
-      app, "--batch-size", 1, [=](int64_t n) { command->batch_size = n; },
+      app, "--batch-size", 1, 1000000, [=](int64_t n) { command->batch_size = n; },
       "frames per batch (by the number of edges)");
   choice_option(app, "--dtype", command->dtype, {"float32", "float64"},
                 "number type to compute in (that of the model)");
@@ -155,9 +157,8 @@ void add_info(CLI::App& program, Run& run) {
       ->type_name("");
   app->add_flag("--config", command->full_config, "print the whole configuration of a model");
   add_keys(app, command->keys);
-  app->callback([=, &run] {
-    run = [=](const Console& console) { return info_command(*command, console); };
-  });
+  app->callback(
+      [=, &run] { run = [=](const Console& console) { return info_command(*command, console); }; });
 }
 
 void add_check(CLI::App& program, Run& run) {
@@ -175,9 +176,11 @@ void add_check(CLI::App& program, Run& run) {
                   "extended XYZ file with structures (made from the model's elements)")
       ->type_name("");
   integer_option(
-      app, "--frames", 1, [=](int64_t n) { command->frames = n; }, "structures to use (4)");
+      app, "--frames", 1, 1000000, [=](int64_t n) { command->frames = n; },
+      "structures to use (4)");
   integer_option(
-      app, "--seed", 0, [=](int64_t n) { command->seed = n; }, "of rotations and structures (1)");
+      app, "--seed", 0, 1000000000, [=](int64_t n) { command->seed = n; },
+      "of rotations and structures (1)");
   add_threads(app, [=](int64_t n) { command->threads = n; });
   add_keys(app, command->keys);
   app->callback([=, &run] {
@@ -199,9 +202,11 @@ void add_data(CLI::App& program, Run& run) {
   auto command = std::make_shared<SiliconCommand>();
   text_option(app, "--out", command->out, "file to write; .gz is compressed", "FILE")->required();
   integer_option(
-      app, "--frames", 1, [=](int64_t n) { command->frames = n; }, "number of frames (250)");
+      app, "--frames", 1, 1000000, [=](int64_t n) { command->frames = n; },
+      "number of frames (250)");
   integer_option(
-      app, "--seed", 0, [=](int64_t n) { command->seed = n; }, "of the random numbers (1)");
+      app, "--seed", 0, 1000000000, [=](int64_t n) { command->seed = n; },
+      "of the random numbers (1)");
   auto add_repeat = [=](const std::vector<std::string>& texts) {
     for (const std::string& text : texts) {
       int64_t n = 0;
@@ -242,6 +247,13 @@ void add_help(CLI::App& program, Run& run) {
   });
 }
 
+std::string near_or_all(const std::string& word, const std::vector<std::string>& names) {
+  std::string text = did_you_mean(word, names);
+  if (!text.empty()) return text;
+  for (const std::string& name : names) text += (text.empty() ? "; there is " : ", ") + name;
+  return text;
+}
+
 // CLI11's complaint in our words: what was expected, what was found.
 [[noreturn]] void reject(const CLI::ParseError& fault, CLI::App& program) {
   const CLI::App* app = &program;
@@ -259,7 +271,7 @@ void add_help(CLI::App& program, Run& run) {
     if (word.starts_with("-"))
       fail<UsageError>(start, "unknown option '", word, "'", did_you_mean(word, options));
     if (!names.empty())
-      fail<UsageError>(start, "unknown command '", word, "'", did_you_mean(word, names));
+      fail<UsageError>(start, "unknown command '", word, "'", near_or_all(word, names));
     fail<UsageError>(start, "unexpected argument '", word, "'");
   }
   if (fault.get_name() == "RequiredError" && !names.empty()) {

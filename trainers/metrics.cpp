@@ -102,8 +102,10 @@ std::string ErrorTable::text() const {
   bool stress = total.stress.count > 0;
   std::string head = fmt::format("{:<{}}  {:>6}", "", width, "");
   std::string units = fmt::format("{:<{}}  {:>6}", "config_type", width, "frames");
-  const char* names[] = {"E RMSE", "E MAE", "E RMSE", "E MAE", "F RMSE", "F MAE", "S RMSE", "S MAE"};
-  const char* unit[] = {"meV", "meV", "meV/atom", "meV/atom", "meV/A", "meV/A", "meV/A^3", "meV/A^3"};
+  const char* names[] = {"E RMSE", "E MAE", "E RMSE", "E MAE",
+                         "F RMSE", "F MAE", "S RMSE", "S MAE"};
+  const char* unit[] = {"meV",   "meV",   "meV/atom", "meV/atom",
+                        "meV/A", "meV/A", "meV/A^3",  "meV/A^3"};
   for (int i = 0; i < (stress ? 8 : 6); ++i) {
     head += fmt::format("{:>12}", names[i]);
     units += fmt::format("{:>12}", unit[i]);

@@ -15,9 +15,9 @@ namespace casimir {
 
 // What a model says about one frame: total energy (reference energies included).
 struct FramePrediction {
-  double energy = 0;                                // eV
-  std::vector<std::array<double, 3>> forces;        // eV/A; empty: not asked
-  std::optional<std::array<double, 9>> stress;      // eV/A^3, positive = tension
+  double energy = 0;                            // eV
+  std::vector<std::array<double, 3>> forces;    // eV/A; empty: not asked
+  std::optional<std::array<double, 9>> stress;  // eV/A^3, positive = tension
 };
 
 // Sum of squares and of absolute values of differences.

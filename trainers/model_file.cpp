@@ -68,8 +68,7 @@ MaceConstants constants_of(const Safetensors& file, const std::string& path,
                            const ModelOptions& options) {
   MaceConstants constants;
   constants.elements = numbers_of(options.elements, path);
-  constants.atomic_energies =
-      numbers_at(file, path, "atomic_energies", constants.elements.size());
+  constants.atomic_energies = numbers_at(file, path, "atomic_energies", constants.elements.size());
   constants.avg_num_neighbors = numbers_at(file, path, "avg_num_neighbors", 1)[0];
   constants.scale = numbers_at(file, path, "scale", 1)[0];
   constants.shift = numbers_at(file, path, "shift", 1)[0];

@@ -26,7 +26,8 @@ struct Pointers {
 };
 
 template <class T>
-void update_range(const Pointers<T>& x, const Update<T>& u, int64_t begin, int64_t end, bool decay) {
+void update_range(const Pointers<T>& x, const Update<T>& u, int64_t begin, int64_t end,
+                  bool decay) {
   const T decay_gradient = decay ? u.decay_gradient : T(0);
   const T keep = decay ? T(1) - u.decay_weight : T(1);
   for (int64_t i = begin; i < end; ++i) {
@@ -69,10 +70,12 @@ double global_norm(const Array& flat) {
 Optimizer::Optimizer(const Parameters& parameters, const OptimizerOptions& options, double ema)
     : options_(options), ema_(ema) {
   check(parameters.flat().defined(), "optimizer: the parameters are not flat yet");
-  check<DeviceError>(parameters.device() == Device::cpu, "optimizer: expected parameters on the cpu");
+  check<DeviceError>(parameters.device() == Device::cpu,
+                     "optimizer: expected parameters on the cpu");
   for (const Parameters::Entry& entry : parameters.entries()) {
     int64_t end = entry.offset + entry.tensor.size();
-    if (!ranges_.empty() && ranges_.back().decay == entry.decay && ranges_.back().end == entry.offset)
+    if (!ranges_.empty() && ranges_.back().decay == entry.decay &&
+        ranges_.back().end == entry.offset)
       ranges_.back().end = end;
     else
       ranges_.push_back({entry.offset, end, entry.decay});

@@ -16,8 +16,8 @@ double global_norm(const Array& flat);
 //   adamw    p *= 1 - lr weight_decay
 //   m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2,  amsgrad: v' = max(v', v), else v' = v
 //   p -= lr / (1 - b1^t) m / (sqrt(v') / sqrt(1 - b2^t) + epsilon)
-// as torch.optim.Adam and AdamW do (Kingma and Ba 2015, arXiv:1412.6980; Loshchilov and Hutter 2019,
-// arXiv:1711.05101; Reddi et al. 2018, arXiv:1904.09237). Then the average follows:
+// as torch.optim.Adam and AdamW do (Kingma and Ba 2015, arXiv:1412.6980; Loshchilov and Hutter
+// 2019, arXiv:1711.05101; Reddi et al. 2018, arXiv:1904.09237). Then the average follows:
 //   a += (1 - min(ema, (1 + t) / (10 + t))) (p - a)
 class Optimizer {
  public:

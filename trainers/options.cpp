@@ -88,12 +88,15 @@ void OptimizerOptions::fields(Fields& f) {
   f("lr", lr, "initial learning rate", positive());
   f("betas", betas, "decay of the first and second moments: two numbers in [0, 1)");
   f("epsilon", epsilon, "added to the root of the second moment", positive());
-  f("weight_decay", weight_decay, "of the weights that MACE decays: linear maps of the messages "
-    "and symmetric contractions", non_negative());
+  f("weight_decay", weight_decay,
+    "of the weights that MACE decays: linear maps of the messages "
+    "and symmetric contractions",
+    non_negative());
   bool ok = betas.size() == 2;
   for (double beta : betas) ok = ok && beta >= 0 && beta < 1;
-  if (f.reading() && !ok) f.reject("betas", concat_text("expected two numbers in [0, 1), found ", betas.size(),
-                                         betas.size() == 2 ? " with one outside" : " numbers"));
+  if (f.reading() && !ok)
+    f.reject("betas", concat_text("expected two numbers in [0, 1), found ", betas.size(),
+                                  betas.size() == 2 ? " with one outside" : " numbers"));
 }
 
 void ScheduleOptions::fields(Fields& f) {
@@ -159,7 +162,8 @@ RunOptions read_options(const Config& config) {
 
 void prepare_device(const StepOptions& options) {
   if (options.device_kind() == Device::cuda) {
-    check<DeviceError>(cuda_built, "step.device: cuda was asked for, this program was built without "
+    check<DeviceError>(cuda_built,
+                       "step.device: cuda was asked for, this program was built without "
                        "it (CASIMIR_CUDA=OFF)");
     check<DeviceError>(cuda_available(), "step.device: cuda was asked for, no GPU was found");
   }

@@ -32,9 +32,9 @@ struct DataOptions {
 struct ModelOptions {
   std::string kind = "mace";
   std::string dtype = "float32";
-  std::vector<std::string> elements;  // empty: those of the data
+  std::vector<std::string> elements;                      // empty: those of the data
   std::optional<double> avg_num_neighbors, scale, shift;  // absent: from the data
-  MaceOptions mace;                   // its keys stand in the same section
+  MaceOptions mace;                                       // its keys stand in the same section
 
   DType type() const { return dtype == "float64" ? DType::f64 : DType::f32; }
   void fields(Fields& f);
@@ -53,7 +53,7 @@ struct LossWeights {
 // the MACE paper (appendix A.5) is mse, total, 1 : 1000.
 struct TaskOptions {
   std::string kind = "energy_forces";
-  std::string loss = "mse";      // mse | mae | huber
+  std::string loss = "mse";  // mse | mae | huber
   double huber_delta = 0.01;
   std::string energy = "total";  // total | per_atom | per_sqrt_atom
   LossWeights weights;
@@ -74,9 +74,9 @@ struct OptimizerOptions {
 struct ScheduleOptions {
   std::string kind = "plateau";  // plateau | cosine | exponential | constant
   int64_t warmup_steps = 0;
-  int64_t patience = 50;         // plateau: validations without improvement
-  double factor = 0.8;           // plateau: lr is multiplied by this
-  double gamma = 0.999;          // exponential: per epoch
+  int64_t patience = 50;  // plateau: validations without improvement
+  double factor = 0.8;    // plateau: lr is multiplied by this
+  double gamma = 0.999;   // exponential: per epoch
   double min_lr = 0;
 
   void fields(Fields& f);
@@ -98,16 +98,16 @@ struct TrainOptions {
   std::optional<int64_t> max_edges;         // batches by edge budget instead of by frames
   std::optional<int64_t> valid_batch_size;  // absent: batch_size
   OptimizerOptions optimizer;
-  double ema = 0.99;                        // 0: none
+  double ema = 0.99;  // 0: none
   ScheduleOptions schedule;
-  double clip = 10;                         // largest norm of the gradient; 0: no limit
-  std::optional<int64_t> patience;          // stop after so many validations without a new best
+  double clip = 10;                 // largest norm of the gradient; 0: no limit
+  std::optional<int64_t> patience;  // stop after so many validations without a new best
   std::optional<StageTwoOptions> stage_two;
-  int64_t valid_every = 1;                  // epochs
+  int64_t valid_every = 1;  // epochs
   int64_t save_every_epochs = 1;
   std::optional<int64_t> save_every_steps;
-  int64_t keep = 2;                         // checkpoints kept
-  std::optional<double> max_time;           // seconds; then save and stop with exit code 75
+  int64_t keep = 2;                // checkpoints kept
+  std::optional<double> max_time;  // seconds; then save and stop with exit code 75
 
   void fields(Fields& f);
 };

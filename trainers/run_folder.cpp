@@ -63,7 +63,13 @@ std::optional<Checkpoint> find_resume(const RunFolder& folder, const CheckpointF
     found = checkpoints.newest(notes);
   else
     found = read_checkpoint(resume);
-  if (!found) return found;
+  if (!found) {
+    // A training saves before its first model, so somebody took the checkpoints away.
+    check<UsageError>(!exists(folder.model()), folder.path,
+                      ": holds model.safetensors but no checkpoint to go on from; give another "
+                      "--run-dir, or --resume never to start over");
+    return found;
+  }
   std::string differ = differences(settings, found->settings);
   check<ConfigError>(differ.empty(), found->path, ": made with other settings: ", differ,
                      "; give another --run-dir, or --resume never to start over in '", folder.path,

@@ -18,8 +18,8 @@ struct RunFolder {
   std::string checkpoints() const { return path + "/checkpoints"; }
   std::string file(const char* name) const { return path + "/" + name; }
 
-  // Makes the folder. A folder that holds a model or checkpoints of anything but a run (no run.json)
-  // is a UsageError.
+  // Makes the folder. A folder that holds a model or checkpoints of anything but a run (no
+  // run.json) is a UsageError.
   void create() const;
   // Removes half-written files that an interrupted process left.
   void clean() const;

@@ -36,10 +36,10 @@ class RunLog {
   // lengths: of metrics.jsonl, lcurve.csv and timing.jsonl when a run goes on; empty: a new run.
   RunLog(const std::string& folder, const std::map<std::string, int64_t>& lengths, bool quiet);
 
-  void line(const std::string& text);       // console and train.log
-  void metrics(const std::string& json);    // a line of metrics.jsonl
-  void curve(const std::string& csv);       // a line of lcurve.csv
-  void timing(const std::string& json);     // a line of timing.jsonl
+  void line(const std::string& text);        // console and train.log
+  void metrics(const std::string& json);     // a line of metrics.jsonl
+  void curve(const std::string& csv);        // a line of lcurve.csv
+  void timing(const std::string& json);      // a line of timing.jsonl
   std::map<std::string, int64_t> lengths();  // synced to the disk first
 
  private:

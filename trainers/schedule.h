@@ -25,8 +25,8 @@ class Schedule {
   // never below min_lr; times (step + 1) / warmup_steps during the warm-up.
   double lr(const Place& place) const;
 
-  // plateau: a loss that is not below best (1 - 1e-4) is bad; more than `patience` bad ones in a row
-  // reduce the rate (torch.optim.lr_scheduler.ReduceLROnPlateau).
+  // plateau: a loss that is not below best (1 - 1e-4) is bad; more than `patience` bad ones in a
+  // row reduce the rate (torch.optim.lr_scheduler.ReduceLROnPlateau).
   void after_validation(double loss);
 
   // What a checkpoint holds.

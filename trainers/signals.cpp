@@ -36,7 +36,10 @@ bool StopSignals::asked() {
 
 const char* StopSignals::name() {
   int signal = received;
-  return signal == SIGTERM ? "SIGTERM" : signal == SIGINT ? "SIGINT" : signal == SIGUSR1 ? "SIGUSR1" : "";
+  return signal == SIGTERM   ? "SIGTERM"
+         : signal == SIGINT  ? "SIGINT"
+         : signal == SIGUSR1 ? "SIGUSR1"
+                             : "";
 }
 
 }  // namespace casimir

@@ -59,10 +59,6 @@ std::vector<FramePrediction> to_frames(const Prediction& prediction, const Atoms
   return frames;
 }
 
-bool fully_periodic(const Frame& frame) {
-  return frame.pbc[0] && frame.pbc[1] && frame.pbc[2];
-}
-
 // Gradients of all parameters one after the other; zeros where the loss does not depend on one.
 Array flat_gradient(const Parameters& parameters, const Tensors& gradients) {
   Array flat(parameters.flat().shape(), parameters.dtype());
@@ -89,27 +85,16 @@ std::vector<FramePrediction> predict_batch(const Model& model, const AtomsBatch&
   return to_frames(prediction, batch, reference_sums(*model.potential, batch));
 }
 
-std::vector<FramePrediction> predict_frames(const Model& model, const std::vector<Frame>& frames,
-                                            PredictOptions options, int64_t max_edges) {
-  const Potential& potential = *model.potential;
-  std::vector<FramePrediction> all;
-  // Neighbour lists of some frames at a time, so that a large file needs no large memory.
-  constexpr size_t block = 256;
-  for (size_t begin = 0; begin < frames.size(); begin += block) {
-    size_t end = std::min(frames.size(), begin + block);
-    std::vector<Frame> some(frames.begin() + begin, frames.begin() + end);
-    std::vector<Sample> samples =
-        prepare_samples(std::move(some), potential.elements(), potential.r_max());
-    BatchOptions batches;
-    batches.max_edges = max_edges;
-    batches.shuffle = false;
-    for (const std::vector<int64_t>& which : plan_batches(samples, batches, 0))
-      for (FramePrediction& frame : predict_batch(model, make_batch(samples, which), options))
-        all.push_back(std::move(frame));
-  }
-  for (size_t i = 0; i < frames.size(); ++i)
-    if (!fully_periodic(frames[i])) all[i].stress.reset();
-  return all;
+Evaluation evaluate_batch(const Model& model, const AtomsBatch& batch, const TaskOptions& task,
+                          const LossWeights& weights) {
+  const TaskRow& row = find_task(task.kind);
+  Graph graph = to_graph(batch, model.dtype(), model.parameters->device());
+  std::vector<double> references = reference_sums(*model.potential, batch);
+  PredictOptions options = row.needed(weights);
+  options.forces = true;
+  Prediction prediction = predict(*model.potential, graph, options);
+  Tensor loss = row.loss(prediction, batch, references, task, weights);
+  return {loss.item(), to_frames(prediction, batch, references)};
 }
 
 Gradient loss_gradient(const Model& model, const AtomsBatch& batch, const TaskOptions& task,
@@ -129,7 +114,6 @@ Gradient loss_gradient(const Model& model, const AtomsBatch& batch, const TaskOp
 
   Gradient result;
   result.loss = loss.item();
-  result.predictions = to_frames(prediction, batch, references);
   result.flat = flat_gradient(parameters, gradients);
   return result;
 }

@@ -1,4 +1,4 @@
-// One optimisation step, and predictions of a model for batches and frames.
+// A batch through a model: predictions, loss, and the loss's gradient.
 #pragma once
 
 #include <vector>
@@ -20,16 +20,17 @@ std::vector<double> reference_sums(const Potential& potential, const AtomsBatch&
 // Predictions of every structure of the batch, total energies, in f64.
 std::vector<FramePrediction> predict_batch(const Model& model, const AtomsBatch& batch,
                                            PredictOptions options = {});
-// The same for frames as read, in their order, by batches of at most `max_edges` edges. Stress only
-// for frames with three periodic directions.
-std::vector<FramePrediction> predict_frames(const Model& model, const std::vector<Frame>& frames,
-                                            PredictOptions options = {},
-                                            int64_t max_edges = 20000);
+struct Evaluation {
+  double loss = 0;
+  std::vector<FramePrediction> predictions;
+};
+// Loss and predictions, without a gradient; forces always, stress when it has a weight.
+Evaluation evaluate_batch(const Model& model, const AtomsBatch& batch, const TaskOptions& task,
+                          const LossWeights& weights);
 
 struct Gradient {
-  Array flat;       // [parameters], in the order of Parameters::flat()
-  double loss = 0;  // of the batch
-  std::vector<FramePrediction> predictions;
+  Array flat;  // [parameters], in the order of Parameters::flat()
+  double loss = 0;
 };
 // Loss of the task and its gradient with respect to every parameter.
 Gradient loss_gradient(const Model& model, const AtomsBatch& batch, const TaskOptions& task,

@@ -29,7 +29,9 @@ void Table::row(std::vector<std::string> cells) {
   rows_.push_back(std::move(cells));
 }
 
-void Table::rule() { rows_.emplace_back(); }
+void Table::rule() {
+  rows_.emplace_back();
+}
 
 std::string Table::text(int indent) const {
   std::vector<size_t> width(columns_.size());

@@ -28,12 +28,12 @@ class Table {
   std::vector<std::vector<std::string>> rows_;  // an empty row is a rule
 };
 
-// 4 significant digits without an exponent between 1e-3 and 1e7 ("0.01234", "12.35", "123457"), with one
-// outside; "nan" and "inf" as such. An absent number is "-".
+// 4 significant digits without an exponent between 1e-3 and 1e7 ("0.01234", "12.35", "123457"),
+// with one outside; "nan" and "inf" as such. An absent number is "-".
 std::string number_text(double value, int digits = 4);
 std::string number_text(const std::optional<double>& value, int digits = 4);
-std::string count_text(int64_t value);         // "1 234 567"
-std::string bytes_text(double bytes);          // "1.50 GiB"
+std::string count_text(int64_t value);                       // "1 234 567"
+std::string bytes_text(double bytes);                        // "1.50 GiB"
 std::string plural(int64_t count, const std::string& noun);  // "1 frame", "2 frames"
 
 }  // namespace casimir

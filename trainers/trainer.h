@@ -7,7 +7,7 @@
 
 namespace casimir {
 
-inline constexpr const char* version = "0.1.0";
+inline constexpr const char* version = CASIMIR_VERSION;
 
 struct RunRequest {
   RunOptions options;
@@ -21,8 +21,8 @@ struct RunRequest {
 // "configs/quickstart.yaml" -> "runs/quickstart"
 std::string default_run_folder(const std::string& config_path);
 
-// Trains to the end (0) or until a signal, max_time or stop_after (75: saved, resumable). The folder
-// then holds config.yaml, resolved.yaml, run.json, train.log, metrics.jsonl, timing.jsonl,
+// Trains to the end (0) or until a signal, max_time or stop_after (75: saved, resumable). The
+// folder then holds config.yaml, resolved.yaml, run.json, train.log, metrics.jsonl, timing.jsonl,
 // lcurve.csv, checkpoints/ and model.safetensors.
 int train(const RunRequest& request);
 

@@ -13,7 +13,8 @@ void MaceOptions::fields(Fields& f) {
   f("r_max", r_max, "cutoff radius, A", positive());
   f("hidden_irreps", hidden_irreps, "irreps of the node features, one multiplicity: 128x0e+128x1o");
   f("l_max", l_max, "highest degree of the spherical harmonics", between(0, 11));
-  f("correlation", correlation, "body order minus one of each layer's products; one number for all layers");
+  f("correlation", correlation,
+    "body order minus one of each layer's products; one number for all layers");
   f("num_interactions", num_interactions, "layers", between(1, 16));
   f("num_bessel", num_bessel, "radial basis functions", between(1, 64));
   f("num_polynomial_cutoff", num_polynomial_cutoff, "p of the polynomial cutoff", between(2, 32));
@@ -25,14 +26,18 @@ void MaceOptions::fields(Fields& f) {
   try {
     Irreps hidden = Irreps::parse(hidden_irreps);
     if (hidden.uniform_mul() == 0)
-      f.reject("hidden_irreps", "expected one multiplicity for all irreps, found '" + hidden_irreps + "'");
+      f.reject("hidden_irreps",
+               "expected one multiplicity for all irreps, found '" + hidden_irreps + "'");
     for (size_t i = 0; i < hidden.size(); ++i)
       if (hidden[i].ir != Irrep{static_cast<int>(i), i % 2 ? -1 : 1})
-        f.reject("hidden_irreps", "expected 0e, 1o, 2e ... in this order, found '" + hidden_irreps + "'");
+        f.reject("hidden_irreps",
+                 "expected 0e, 1o, 2e ... in this order, found '" + hidden_irreps + "'");
     if (hidden.l_max() > l_max)
-      f.reject("hidden_irreps", "expected degrees up to l_max = " + std::to_string(l_max) + ", found '" + hidden_irreps + "'");
+      f.reject("hidden_irreps", "expected degrees up to l_max = " + std::to_string(l_max) +
+                                    ", found '" + hidden_irreps + "'");
   } catch (const ConfigError& error) {
-    if (std::string(error.what()).starts_with("cannot read")) f.reject("hidden_irreps", error.what());
+    if (std::string(error.what()).starts_with("cannot read"))
+      f.reject("hidden_irreps", error.what());
     throw;
   }
   try {
@@ -40,14 +45,16 @@ void MaceOptions::fields(Fields& f) {
     if (readout.size() != 1 || !readout[0].ir.is_scalar())
       f.reject("readout_irreps", "expected scalars, as 16x0e, found '" + readout_irreps + "'");
   } catch (const ConfigError& error) {
-    if (std::string(error.what()).starts_with("cannot read")) f.reject("readout_irreps", error.what());
+    if (std::string(error.what()).starts_with("cannot read"))
+      f.reject("readout_irreps", error.what());
     throw;
   }
   if (correlation.size() != 1 && static_cast<int64_t>(correlation.size()) != num_interactions)
-    f.reject("correlation", "expected 1 or " + std::to_string(num_interactions) + " numbers, found " +
-                                std::to_string(correlation.size()));
+    f.reject("correlation", "expected 1 or " + std::to_string(num_interactions) +
+                                " numbers, found " + std::to_string(correlation.size()));
   for (int64_t nu : correlation)
-    if (nu < 1 || nu > 4) f.reject("correlation", "expected numbers from 1 to 4, found " + std::to_string(nu));
+    if (nu < 1 || nu > 4)
+      f.reject("correlation", "expected numbers from 1 to 4, found " + std::to_string(nu));
   for (int64_t size : radial_mlp)
     if (size < 1) f.reject("radial_mlp", "expected positive sizes, found " + std::to_string(size));
 }
@@ -89,7 +96,8 @@ struct Interaction {
   Output operator()(const Graph& graph, const Tensor& node_feats, const Tensor& edge_attrs,
                     const Tensor& edge_feats) const {
     Tensor weights = (*radial)(edge_feats);
-    Tensor message = linear(convolution(linear_up(node_feats), edge_attrs, weights, graph.sender, graph.receiver));
+    Tensor message = linear(
+        convolution(linear_up(node_feats), edge_attrs, weights, graph.sender, graph.receiver));
     if (residual) return {message, skip(node_feats, graph.species)};
     return {skip(message, graph.species), Tensor()};
   }
@@ -101,7 +109,9 @@ struct Product {
   Product(Parameters::Scope p, int l_max, const Irreps& out, int correlation, int64_t elements)
       : contraction(p / "contraction", l_max, out[0].mul, out, correlation, elements),
         linear(p / "linear", out, out, {.decay = true}) {}
-  Tensor operator()(const Tensor& x, const Segments& species) const { return linear(contraction(x, species)); }
+  Tensor operator()(const Tensor& x, const Segments& species) const {
+    return linear(contraction(x, species));
+  }
 };
 
 class Mace : public Potential {
@@ -121,15 +131,19 @@ class Mace : public Potential {
       bool last = i + 1 == options.num_interactions;
       const Irreps out = last ? scalars : hidden;
       const std::string& kind = i == 0 ? options.interaction_first : options.interaction;
-      interactions_.emplace_back(p / "interactions" / i, kind == "residual",
-                                 Interaction::Sizes{in, harmonics, messages, out, elements, options.num_bessel,
-                                                    options.radial_mlp, constants.avg_num_neighbors});
-      int64_t nu = options.correlation.size() == 1 ? options.correlation[0] : options.correlation[i];
-      products_.emplace_back(p / "products" / i, static_cast<int>(options.l_max), out, static_cast<int>(nu), elements);
+      interactions_.emplace_back(
+          p / "interactions" / i, kind == "residual",
+          Interaction::Sizes{in, harmonics, messages, out, elements, options.num_bessel,
+                             options.radial_mlp, constants.avg_num_neighbors});
+      int64_t nu =
+          options.correlation.size() == 1 ? options.correlation[0] : options.correlation[i];
+      products_.emplace_back(p / "products" / i, static_cast<int>(options.l_max), out,
+                             static_cast<int>(nu), elements);
       Parameters::Scope readout = p / "readouts" / i;
       if (last && options.num_interactions > 1) {
         const Irreps inner = Irreps::parse(options.readout_irreps);
-        readouts_.push_back({Linear(readout / "linear_1", out, inner), Linear(readout / "linear_2", inner, Irreps("1x0e"))});
+        readouts_.push_back({Linear(readout / "linear_1", out, inner),
+                             Linear(readout / "linear_2", inner, Irreps("1x0e"))});
       } else {
         readouts_.push_back({Linear(readout / "linear", out, Irreps("1x0e"))});
       }
@@ -146,8 +160,10 @@ class Mace : public Potential {
     Tensor lengths = norm(edge_vectors, 1);
     Tensor edge_attrs = spherical_harmonics(edge_vectors, static_cast<int>(options_.l_max));
     Tensor cutoff = polynomial_cutoff(lengths, options_.r_max, options_.num_polynomial_cutoff);
-    Tensor edge_feats = bessel_basis(lengths, options_.r_max, options_.num_bessel) * reshape(cutoff, {graph.edges, 1});
-    Tensor node_feats = gather(embedding_ * (1 / std::sqrt(static_cast<double>(elements_.size()))), graph.species);
+    Tensor edge_feats = bessel_basis(lengths, options_.r_max, options_.num_bessel) *
+                        reshape(cutoff, {graph.edges, 1});
+    Tensor node_feats =
+        gather(embedding_ * (1 / std::sqrt(static_cast<double>(elements_.size()))), graph.species);
     Tensor energies;
     for (size_t i = 0; i < interactions_.size(); ++i) {
       auto [message, skip] = [&] {

@@ -1,9 +1,11 @@
-// MACE (Batatia et al., NeurIPS 2022, arXiv:2206.07697): ScaleShiftMACE as in mace-torch, with residual and
-// non-residual interaction blocks, for any hidden irreps of one multiplicity, l_max, correlation and depth.
+// MACE (Batatia et al., NeurIPS 2022, arXiv:2206.07697): ScaleShiftMACE as in mace-torch, with
+// residual and non-residual interaction blocks, for any hidden irreps of one multiplicity, l_max,
+// correlation and depth.
 //
-// Per layer: radial weights and spherical harmonics of the edges meet the senders' features in a tensor product
-// that is summed by receiver (eq. 8), mixed, raised to body order by the symmetric contraction (eq. 10), mixed
-// again and added to the species-dependent skip (eq. 11); a readout per layer gives the energies (eq. 12-13).
+// Per layer: radial weights and spherical harmonics of the edges meet the senders' features in a
+// tensor product that is summed by receiver (eq. 8), mixed, raised to body order by the symmetric
+// contraction (eq. 10), mixed again and added to the species-dependent skip (eq. 11); a readout per
+// layer gives the energies (eq. 12-13).
 #pragma once
 
 #include <memory>
@@ -33,11 +35,11 @@ struct MaceOptions {
 
 // What the data decide; saved with the model, not trained.
 struct MaceConstants {
-  std::vector<int> elements;             // atomic numbers, ascending
-  std::vector<double> atomic_energies;   // E0 per element, eV
+  std::vector<int> elements;            // atomic numbers, ascending
+  std::vector<double> atomic_energies;  // E0 per element, eV
   double avg_num_neighbors = 1;
-  double scale = 1;                      // eV
-  double shift = 0;                      // eV per atom
+  double scale = 1;  // eV
+  double shift = 0;  // eV per atom
 };
 
 // Registers its parameters and constants in `scope`. Names: interactions.0.linear_up.weight_0e, ...

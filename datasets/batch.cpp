@@ -1,0 +1,204 @@
+#include "datasets/batch.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/parallel.h"
+#include "core/random.h"
+
+namespace casimir {
+namespace {
+
+std::vector<int32_t> species_of(const Frame& frame, const std::vector<int>& elements) {
+  std::vector<int32_t> species;
+  species.reserve(frame.size());
+  for (size_t i = 0; i < frame.size(); ++i) {
+    auto found = std::lower_bound(elements.begin(), elements.end(), frame.numbers[i]);
+    if (found == elements.end() || *found != frame.numbers[i])
+      fail<DataError>(frame.where(), ": atom ", i, " is ", symbol_of(frame.numbers[i]),
+                      "; the model knows ", symbols_of(elements));
+    species.push_back(static_cast<int32_t>(found - elements.begin()));
+  }
+  return species;
+}
+
+Array zeros(Shape shape) {
+  Array array(shape, DType::f64);
+  array.fill(0);
+  return array;
+}
+
+// Copies samples into a batch's arrays one after the other.
+class Filler {
+ public:
+  explicit Filler(std::span<const Sample> samples, std::span<const int64_t> which);
+  AtomsBatch finish();
+
+ private:
+  void add_atoms(const Sample& sample);
+  void add_edges(const Sample& sample);
+  void add_labels(const Sample& sample);
+
+  AtomsBatch batch_;
+  std::vector<int32_t> sender_, receiver_, species_, node_graph_, edge_graph_;
+  int64_t node_ = 0, edge_ = 0, graph_ = 0;  // where the next sample goes
+  int64_t elements_ = 0;
+};
+
+Filler::Filler(std::span<const Sample> samples, std::span<const int64_t> which) {
+  for (int64_t s : which) {
+    check<Error>(s >= 0 && s < static_cast<int64_t>(samples.size()), "make_batch: sample ", s,
+                 " of ", samples.size());
+    batch_.nodes += samples[s].nodes();
+    batch_.edges += samples[s].edges();
+  }
+  const int64_t nodes = batch_.nodes, graphs = static_cast<int64_t>(which.size());
+  batch_.graphs = graphs;
+  batch_.positions = Array(Shape{nodes, 3}, DType::f64);
+  batch_.shifts = Array(Shape{batch_.edges, 3}, DType::f64);
+  batch_.volumes = Array(Shape{graphs}, DType::f64);
+  batch_.natoms = Array(Shape{graphs}, DType::f64);
+  batch_.energy = zeros({graphs});
+  batch_.forces = zeros({nodes, 3});
+  batch_.stress = zeros({graphs, 3, 3});
+  batch_.energy_weight = zeros({graphs});
+  batch_.forces_weight = zeros({graphs});
+  batch_.stress_weight = zeros({graphs});
+  for (auto* index : {&species_, &node_graph_}) index->reserve(nodes);
+  for (auto* index : {&sender_, &receiver_, &edge_graph_}) index->reserve(batch_.edges);
+  for (int64_t s : which) {
+    const Sample& sample = samples[s];
+    add_edges(sample);
+    add_labels(sample);
+    add_atoms(sample);
+    elements_ = sample.elements;
+    batch_.samples.push_back(s);
+    node_ += sample.nodes();
+    edge_ += sample.edges();
+    ++graph_;
+  }
+}
+
+void Filler::add_atoms(const Sample& sample) {
+  const Frame& frame = sample.frame;
+  double* positions = batch_.positions.data<double>() + 3 * node_;
+  for (const Vec3& r : frame.positions) positions = std::copy(r.begin(), r.end(), positions);
+  species_.insert(species_.end(), sample.species.begin(), sample.species.end());
+  node_graph_.insert(node_graph_.end(), frame.size(), static_cast<int32_t>(graph_));
+  double volume = frame.volume();
+  batch_.volumes.data<double>()[graph_] = volume > 0 ? volume : 1;
+  batch_.natoms.data<double>()[graph_] = static_cast<double>(frame.size());
+}
+
+void Filler::add_edges(const Sample& sample) {
+  const Neighbors& list = sample.neighbors;
+  double* shifts = batch_.shifts.data<double>() + 3 * edge_;
+  for (size_t e = 0; e < list.size(); ++e) {
+    sender_.push_back(list.sender[e] + static_cast<int32_t>(node_));
+    receiver_.push_back(list.receiver[e] + static_cast<int32_t>(node_));
+    Vec3 shift = cartesian_shift(list.cell_shift[e], sample.frame.cell);
+    shifts = std::copy(shift.begin(), shift.end(), shifts);
+  }
+  edge_graph_.insert(edge_graph_.end(), list.size(), static_cast<int32_t>(graph_));
+}
+
+void Filler::add_labels(const Sample& sample) {
+  const Frame& frame = sample.frame;
+  if (frame.energy) {
+    batch_.energy.data<double>()[graph_] = *frame.energy;
+    batch_.energy_weight.data<double>()[graph_] = frame.weight * frame.energy_weight;
+  }
+  if (!frame.forces.empty()) {
+    double* forces = batch_.forces.data<double>() + 3 * node_;
+    for (const Vec3& f : frame.forces) forces = std::copy(f.begin(), f.end(), forces);
+    batch_.forces_weight.data<double>()[graph_] = frame.weight * frame.forces_weight;
+  }
+  if (frame.stress) {
+    std::copy(frame.stress->begin(), frame.stress->end(),
+              batch_.stress.data<double>() + 9 * graph_);
+    batch_.stress_weight.data<double>()[graph_] = frame.weight * frame.stress_weight;
+  }
+}
+
+AtomsBatch Filler::finish() {
+  batch_.sender = Segments(std::move(sender_), batch_.nodes);
+  batch_.receiver = Segments(std::move(receiver_), batch_.nodes);
+  batch_.species = Segments(std::move(species_), elements_);
+  batch_.node_graph = Segments(std::move(node_graph_), batch_.graphs);
+  batch_.edge_graph = Segments(std::move(edge_graph_), batch_.graphs);
+  return std::move(batch_);
+}
+
+}  // namespace
+
+std::vector<Sample> prepare_samples(std::vector<Frame> frames, const std::vector<int>& elements,
+                                    double r_max) {
+  check<Error>(std::is_sorted(elements.begin(), elements.end()),
+               "prepare_samples: elements are not ascending");
+  std::vector<Sample> samples(frames.size());
+  for (size_t i = 0; i < frames.size(); ++i) {
+    samples[i].species = species_of(frames[i], elements);
+    samples[i].elements = static_cast<int64_t>(elements.size());
+    samples[i].frame = std::move(frames[i]);
+  }
+  parallel_for(static_cast<int64_t>(samples.size()), 4, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const Frame& frame = samples[i].frame;
+      try {
+        samples[i].neighbors = find_neighbors(frame.positions, frame.cell, frame.pbc, r_max);
+      } catch (const DataError& error) {
+        throw DataError(frame.where() + ": " + error.what());
+      }
+    }
+  });
+  return samples;
+}
+
+AtomsBatch make_batch(std::span<const Sample> samples, std::span<const int64_t> which) {
+  check<Error>(!which.empty(), "make_batch: no samples");
+  return Filler(samples, which).finish();
+}
+
+std::vector<std::vector<int64_t>> plan_batches(std::span<const Sample> samples,
+                                               const BatchOptions& options, int64_t epoch) {
+  check<Error>(options.batch_size >= 1, "plan_batches: batch_size is ", options.batch_size);
+  const int64_t n = static_cast<int64_t>(samples.size());
+  std::vector<int64_t> order(n);
+  for (int64_t i = 0; i < n; ++i) order[i] = i;
+  if (options.shuffle) {
+    uint64_t key = random_key(random_key(options.seed, "order"), std::to_string(epoch));
+    order = Random(key).permutation(n);
+  }
+  std::vector<std::vector<int64_t>> batches;
+  int64_t edges = 0;  // of the last batch
+  for (int64_t s : order) {
+    bool full =
+        batches.empty() ||
+        (options.max_edges > 0 ? edges + samples[s].edges() > options.max_edges
+                               : static_cast<int64_t>(batches.back().size()) == options.batch_size);
+    if (full) batches.emplace_back(), edges = 0;
+    batches.back().push_back(s);
+    edges += samples[s].edges();
+  }
+  if (options.drop_last && options.max_edges == 0 && !batches.empty() &&
+      static_cast<int64_t>(batches.back().size()) < options.batch_size)
+    batches.pop_back();
+  return batches;
+}
+
+std::string oversized_note(std::span<const Sample> samples, const BatchOptions& options) {
+  int64_t count = 0;
+  const Sample* largest = nullptr;
+  for (const Sample& sample : samples) {
+    if (options.max_edges <= 0 || sample.edges() <= options.max_edges) continue;
+    ++count;
+    if (!largest || sample.edges() > largest->edges()) largest = &sample;
+  }
+  if (count == 0) return "";
+  return concat_text(count, count == 1 ? " frame has" : " frames have",
+                     " more than max_edges = ", options.max_edges, " edges and will be ",
+                     count == 1 ? "a batch of its own" : "batches of their own",
+                     "; the largest is ", largest->frame.where(), " with ", largest->edges());
+}
+
+}  // namespace casimir

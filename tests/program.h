@@ -1,0 +1,76 @@
+// Runs the real program, as a user does, and gives back what came out of it.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <string>
+#include <vector>
+
+struct Outcome {
+  int code = -1;   // exit code; -1: ended by a signal
+  int signal = 0;  // that signal
+  std::string out, err;
+};
+
+inline std::string content_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+inline void write_content(const std::string& path, const std::string& content) {
+  std::ofstream(path, std::ios::binary) << content;
+}
+
+// `arguments` are separated by blanks; a word in 'single quotes' may hold blanks. Runs in `folder`.
+inline std::vector<std::string> words_of(const std::string& arguments) {
+  std::vector<std::string> words;
+  std::string word;
+  bool quoted = false, begun = false;
+  for (char c : arguments + " ") {
+    if (c == '\'') {
+      quoted = !quoted;
+      begun = true;
+    } else if (c == ' ' && !quoted) {
+      if (begun) words.push_back(word);
+      word.clear();
+      begun = false;
+    } else {
+      word += c;
+      begun = true;
+    }
+  }
+  return words;
+}
+
+inline Outcome run_program(const std::string& folder, const std::string& arguments) {
+  const std::string out = folder + "/stdout.txt", err = folder + "/stderr.txt";
+  std::vector<std::string> words = words_of(arguments);
+  words.insert(words.begin(), CASIMIR_PROGRAM);
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const int o = ::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    const int e = ::open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (::chdir(folder.c_str()) != 0 || ::dup2(o, 1) < 0 || ::dup2(e, 2) < 0) ::_exit(126);
+    ::execv(CASIMIR_PROGRAM, argv.data());
+    ::_exit(127);
+  }
+  int status = 0;
+  Outcome outcome;
+  if (child < 0 || ::waitpid(child, &status, 0) != child) return outcome;
+  if (WIFEXITED(status)) outcome.code = WEXITSTATUS(status);
+  if (WIFSIGNALED(status)) outcome.signal = WTERMSIG(status);
+  outcome.out = content_of(out);
+  outcome.err = content_of(err);
+  ::unlink(out.c_str());
+  ::unlink(err.c_str());
+  return outcome;
+}

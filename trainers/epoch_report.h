@@ -1,0 +1,32 @@
+// What is said about an epoch: the console line, and the lines of metrics.jsonl and lcurve.csv.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "trainers/metrics.h"
+
+namespace casimir {
+
+struct EpochReport {
+  int64_t epoch = 0, epochs = 0;  // from 1
+  int64_t step = 0;
+  int stage = 1;
+  double lr = 0;
+  double loss = 0, gradient_norm = 0;  // means over the epoch's frames and batches
+  int64_t clipped = 0;                 // batches whose gradient was shortened
+  std::optional<double> valid_loss;
+  Errors valid;
+  bool best = false;
+  double seconds = 0, remaining = 0;  // wall clock, for the console only
+
+  std::string console_line() const;
+  std::string metrics_json() const;
+  std::string curve_line() const;
+  std::string timing_json() const;
+};
+
+extern const char* const curve_header;
+
+}  // namespace casimir

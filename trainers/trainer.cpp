@@ -1,0 +1,167 @@
+#include "trainers/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+#include "trainers/signals.h"
+#include "trainers/training.h"
+
+namespace casimir {
+
+int Training::run() {
+  StopSignals signals;
+  begin();
+  while (epoch_begun() || !done()) {
+    begin_stage_two();
+    while (!epoch_whole() && !out_of_steps()) {
+      take_step(loader_.next());
+      if (train_.save_every_steps && state_.step % *train_.save_every_steps == 0) save(false);
+      if (stop_asked()) return interrupt();
+    }
+    if (!end_epoch()) return interrupt();
+  }
+  return finish();
+}
+
+void Training::take_step(const AtomsBatch& batch) {
+  state_.lr = schedule().lr(place());
+  Gradient gradient = loss_gradient(model_, batch, options_.task, weights());
+  double norm = global_norm(gradient.flat);
+  if (!std::isfinite(gradient.loss) || !std::isfinite(norm)) diverged(batch, gradient.loss, norm);
+  bool clipped = train_.clip > 0 && norm > train_.clip;
+  double factor = clipped ? train_.clip / (norm + 1e-6) : 1;
+  optimizer_.step(*model_.parameters, gradient.flat, state_.lr, factor);
+  state_.loss_sum += gradient.loss * static_cast<double>(batch.graphs);
+  state_.graphs += batch.graphs;
+  state_.gradient_norm_sum += norm;
+  state_.clipped += clipped;
+  ++state_.batch;
+  ++state_.step;
+  ++steps_here_;
+}
+
+// Validates, reports, keeps the best model, and saves. Killed anywhere in here, a training goes on
+// from the checkpoint before and writes the same bytes again. An epoch cut short by max_steps is
+// saved before it is judged, so that a larger max_steps goes on within it.
+bool Training::end_epoch() {
+  bool whole = epoch_whole();
+  bool last = state_.epoch + 1 >= train_.epochs || out_of_steps();
+  std::optional<Validation> validation;
+  if (!data_.valid.empty() && (last || (state_.epoch + 1) % train_.valid_every == 0)) {
+    validation = validate();
+    if (!validation) return false;
+  }
+  if (!whole) save(false);
+  EpochReport report;
+  judge(validation, report);
+  report_epoch(report);
+  if (report.best) save_model(folder_.model(), model_, average());
+  state_.loss_sum = state_.gradient_norm_sum = 0;
+  state_.graphs = state_.clipped = 0;
+  if (!whole) return true;
+  state_.batch = 0;
+  ++state_.epoch;
+  if (report.best || last || state_.stopped || state_.epoch % train_.save_every_epochs == 0)
+    save(report.best);
+  return true;
+}
+
+namespace {
+
+// While it lives, the parameters hold the averaged weights.
+class Averaged {
+ public:
+  Averaged(Parameters& parameters, Array& average) : parameters_(parameters), average_(average) {
+    swap();
+  }
+  ~Averaged() { swap(); }
+  Averaged(const Averaged&) = delete;
+  Averaged& operator=(const Averaged&) = delete;
+
+ private:
+  void swap() {
+    if (!average_.defined()) return;
+    visit_float("average", average_.dtype(), [&]<class T>(T) {
+      T* values = average_.data<T>();
+      std::swap_ranges(values, values + average_.size(), parameters_.flat().data<T>());
+    });
+  }
+  Parameters& parameters_;
+  Array& average_;
+};
+
+}  // namespace
+
+std::optional<Training::Validation> Training::validate() {
+  Averaged averaged(*model_.parameters, optimizer_.average());
+  Validation result;
+  for (const std::vector<int64_t>& which : plan_batches(data_.valid, valid_batches_, 0)) {
+    if (stop_asked()) return std::nullopt;
+    AtomsBatch batch = make_batch(data_.valid, which);
+    Evaluation evaluation = evaluate_batch(model_, batch, options_.task, weights());
+    result.loss += evaluation.loss * static_cast<double>(batch.graphs);
+    for (size_t i = 0; i < which.size(); ++i)
+      result.errors.add(data_.valid[which[i]].frame, evaluation.predictions[i]);
+  }
+  result.loss /= static_cast<double>(data_.valid.size());
+  if (std::isfinite(result.loss)) return result;
+  fail<DivergedError>("step ", state_.step, ": the validation loss is ", result.loss,
+                      "; the checkpoints in ", folder_.checkpoints(),
+                      " are from before; try a lower train.optimizer.lr");
+}
+
+// Schedule, best and patience. Without a validation set each epoch's model counts as the best.
+void Training::judge(const std::optional<Validation>& validation, EpochReport& report) {
+  report.loss = state_.loss_sum / static_cast<double>(state_.graphs);
+  if (validation) {
+    report.valid_loss = validation->loss;
+    report.valid = validation->errors;
+    report.best = validation->loss < state_.best;
+    state_.bad = report.best ? 0 : state_.bad + 1;
+  } else {
+    report.best = data_.valid.empty();
+  }
+  if (validation || data_.valid.empty()) {
+    schedule().after_validation(validation ? validation->loss : report.loss);
+    state_.schedule = schedule().state();
+  }
+  if (report.best) {
+    state_.best = report.valid_loss.value_or(report.loss);
+    state_.best_epoch = state_.epoch + 1;
+    state_.best_step = state_.step;
+  }
+  state_.stopped = tired() && (state_.stage == 2 || !train_.stage_two);
+}
+
+// Comes at its epoch, or when the first stage's patience is over. A stage has its own learning
+// rate, plateau and best: losses with other weights do not compare.
+void Training::begin_stage_two() {
+  if (!train_.stage_two || state_.stage == 2) return;
+  if (state_.epoch < planned_second_epoch() && !tired()) return;
+  state_.stage = 2;
+  state_.second_epoch = state_.epoch;
+  state_.best = std::numeric_limits<double>::infinity();
+  state_.bad = 0;
+  state_.schedule = schedule().state();
+  log_->line(concat_text("stage two: lr ", train_.stage_two->lr, ", weights of energy ",
+                         weights().energy, ", forces ", weights().forces, ", stress ",
+                         weights().stress));
+}
+
+std::string default_run_folder(const std::string& config_path) {
+  return "runs/" + std::filesystem::path(config_path).stem().string();
+}
+
+int train(const RunRequest& request) {
+  check<UsageError>(!request.resume.empty(),
+                    "--resume: expected auto, never or a path, found nothing");
+  prepare_device(request.options.step);
+  Data data = load_data(request.options);
+  check<ConfigError>(!request.options.train.patience || !data.valid.empty(),
+                     "train.patience: there are no validation frames to judge by");
+  return Training(request, std::move(data)).run();
+}
+
+}  // namespace casimir
