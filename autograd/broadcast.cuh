@@ -1,6 +1,8 @@
 // Broadcast loops (autograd/kernels.h) in kernels.
 #pragma once
 
+#include <cuda_runtime.h>
+
 #include "autograd/kernels.h"
 
 namespace casimir::cuda {

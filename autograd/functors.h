@@ -270,24 +270,28 @@ struct Silu {
 // The k-th derivative of sigmoid, k >= 1, is a polynomial in s = sigmoid(x):
 //   P_0 = s,  P_{k+1}(s) = P_k'(s) s (1 - s).
 // It is evaluated at s = sigmoid(-|x|), where it does not cancel; P_k(1 - s) = (-1)^(k+1) P_k(s).
+//
+// `terms` coefficients are stored, for orders below that number: few, so that the usual orders are
+// fast.
+constexpr int max_order = 12;
+template <int terms>
 struct SigmoidDerivative {
-  static constexpr int max_order = 12;
-  double coefficient[max_order + 2] = {};  // of s^1, s^2, ...
-  double mirrored = 1;                     // the sign for x >= 0
+  double coefficient[terms] = {};  // of s^1, s^2, ...
+  double mirrored = 1;             // the sign for x >= 0
 
   explicit SigmoidDerivative(int order) : mirrored(order % 2 ? 1 : -1) {
     coefficient[0] = 1;
     for (int k = 0; k < order; ++k)  // s^n -> n s^n - n s^(n+1)
-      for (int n = max_order + 2; n >= 1; --n)
+      for (int n = terms; n >= 1; --n)
         coefficient[n - 1] = n * coefficient[n - 1] - (n > 1 ? (n - 1) * coefficient[n - 2] : 0);
   }
   template <class T>
   CASIMIR_HD T at_tail(T s) const {
-    T p = T(coefficient[max_order + 1]);
+    T p = T(coefficient[terms - 1]);
 #if defined(__GNUC__) && !defined(__CUDACC__)
 #pragma GCC unroll 16
 #endif
-    for (int n = max_order; n >= 0; --n) p = p * s + T(coefficient[n]);
+    for (int n = terms - 2; n >= 0; --n) p = p * s + T(coefficient[n]);
     return p * s;
   }
   template <class T>
@@ -297,17 +301,17 @@ struct SigmoidDerivative {
   }
 };
 // silu^(k) = x sigmoid^(k) + k sigmoid^(k-1), k >= 1.
+template <int terms>
 struct SiluDerivative {
-  int order;
-  SigmoidDerivative same, lower;
-  explicit SiluDerivative(int k) : order(k), same(k), lower(k - 1) {}
+  double order, constant;  // sigmoid(x) = 1 - sigmoid(-x): the constant is 1 for k = 1
+  SigmoidDerivative<terms> same, lower;
+  explicit SiluDerivative(int k) : order(k), constant(k == 1), same(k), lower(k - 1) {}
   template <class T>
   CASIMIR_HD T operator()(T x) const {
     const T s = sigmoid_tail(x);
     const T p = same.at_tail(s), q = lower.at_tail(s);
-    const T constant = order == 1 ? T(1) : T(0);  // sigmoid(x) = 1 - sigmoid(-x)
     const T high = x < 0 ? p : T(same.mirrored) * p;
-    const T low = x < 0 ? q : T(lower.mirrored) * q + constant;
+    const T low = x < 0 ? q : T(lower.mirrored) * q + T(constant);
     return clamp(x, T(-1000), T(1000)) * high + T(order) * low;
   }
 };

@@ -21,8 +21,9 @@ Array map(const char* op, const Tensor& x, F f) {
   visit_float(op, x.dtype(), [&]<class T>(T) {
     const T* in = x.array().data<T>();
     T* to = out.data<T>();
-    parallel_for(x.size(), grain_for(1), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) to[i] = f(in[i]);
+    parallel_for(x.size(), grain_for(1), [=](int64_t begin, int64_t end) {
+      const F local = f;  // whose members no store through `to` can change
+      for (int64_t i = begin; i < end; ++i) to[i] = local(in[i]);
     });
   });
   return out;
@@ -126,26 +127,26 @@ Tensor relu(const Tensor& x) {
 }
 
 namespace {
-void check_order(const char* op, int order) {
-  constexpr int most = functors::SigmoidDerivative::max_order;
-  check(order >= 0 && order <= most, op, ": expected a derivative order from 0 to ", most,
-        ", found ", order);
+// The k-th derivative by the shortest polynomial that holds it; for order 0 by `value`.
+template <template <int> class Derivative, class Value>
+Array map_order(const char* op, const Tensor& x, int order, Value value) {
+  check(order >= 0 && order <= functors::max_order, op, ": expected a derivative order from 0 to ",
+        functors::max_order, ", found ", order);
+  if (order == 0) return map(op, x, value);
+  if (order <= 3) return map(op, x, Derivative<4>(order));
+  return map(op, x, Derivative<functors::max_order + 1>(order));
 }
 }  // namespace
 
 Tensor sigmoid(const Tensor& x, int order) {
-  check_order("sigmoid", order);
-  Array out = order == 0 ? map("sigmoid", x, functors::Sigmoid{})
-                         : map("sigmoid", x, functors::SigmoidDerivative(order));
+  Array out = map_order<functors::SigmoidDerivative>("sigmoid", x, order, functors::Sigmoid{});
   return record("sigmoid", {x}, std::move(out), [x, order](const Tensors& g, const Needs&) {
     return Tensors{mul(g[0], sigmoid(x, order + 1))};
   });
 }
 
 Tensor silu(const Tensor& x, int order) {
-  check_order("silu", order);
-  Array out = order == 0 ? map("silu", x, functors::Silu{})
-                         : map("silu", x, functors::SiluDerivative(order));
+  Array out = map_order<functors::SiluDerivative>("silu", x, order, functors::Silu{});
   return record("silu", {x}, std::move(out), [x, order](const Tensors& g, const Needs&) {
     return Tensors{mul(g[0], silu(x, order + 1))};
   });

@@ -90,6 +90,8 @@ std::string clean(const std::string& raw, const std::string& name, bool has_line
       fault = "control character 0x" + hex(code).substr(14);
     else if (indentation && code == '\t')
       fault = "a tab in the indentation; use spaces";
+    else if (code == '%' && mark.column == 0)
+      fault = "a directive ('%...') is not allowed";
     if (!fault.empty()) fail<ConfigError>(source.place(mark), ": ", fault);
     indentation = code == '\n' || (indentation && code == ' ');
     mark.column = code == '\n' ? 0 : mark.column + static_cast<int>(size);
@@ -124,6 +126,10 @@ YAML::Mark unclosed_quote(const std::string& text, size_t from) {
   return mark;
 }
 
+std::string needs_quotes(const std::string& sign) {
+  return "a text that begins with " + sign + " needs quotes";
+}
+
 // Builds the tree from the parser's events; aliases become copies, within the budget of nodes.
 class TreeBuilder : public YAML::EventHandler {
  public:
@@ -141,11 +147,13 @@ class TreeBuilder : public YAML::EventHandler {
   }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    if (anchor) reject(mark, "an anchor without a value; " + needs_quotes("'&'"));
     if (expects_key()) reject(mark, "a key is missing before ':'");
     add(make(Kind::null, mark, anchor));
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     if (expects_key()) reject(mark, "a key cannot be an alias");
+    check_indentation(mark);
     const NodePtr& target = anchors_[anchor];
     for (const Open& open : open_) {
       if (open.node == target) reject(mark, "an alias inside the value that it stands for");
@@ -157,7 +165,11 @@ class TreeBuilder : public YAML::EventHandler {
     NodePtr node = make(Kind::scalar, mark, anchor, tag);
     node->text = text;
     node->quoted = tag == "!";
-    if (expects_key()) return add_key(mark, *node);
+    if (expects_key()) {
+      if (anchor) reject(mark, "a key cannot have an anchor");
+      return add_key(mark, *node);
+    }
+    check_indentation(mark);
     add(node);
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -208,11 +220,19 @@ class TreeBuilder : public YAML::EventHandler {
     if (depth < max_depth) return;
     reject(mark, "nested more than " + std::to_string(max_depth) + " levels deep");
   }
+  void check_indentation(const YAML::Mark& mark) const {
+    if (!in_map() || open_.back().node->flow) return;
+    const Open& map = open_.back();
+    bool deeper = mark.line == map.key_mark.line || mark.column > map.mark.column;
+    if (!deeper) reject(mark, "a value must be indented more than its key '" + map.key + "'");
+  }
   NodePtr make(Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor,
                const std::string& tag = "?") {
     count(mark);
-    if (tag != "?" && tag != "!" && !tag.empty()) {
-      reject(mark, "a tag ('!...') is not allowed; a text that begins with '!' needs quotes");
+    // The library calls the tag of a quoted text "!" and of everything else "?".
+    bool tagged = tag != "?" && (tag != "!" || source_.at(mark) == '!' || kind != Kind::scalar);
+    if (tagged) {
+      reject(mark, "a tag ('!...') is not allowed; " + needs_quotes("'!'"));
     }
     auto node = std::make_shared<ConfigNode>();
     node->kind = kind;
@@ -252,6 +272,7 @@ class TreeBuilder : public YAML::EventHandler {
   void open(const YAML::Mark& mark, const NodePtr& node, YAML::EmitterStyle::value style) {
     if (expects_key()) reject(mark, "a key must be plain text, found " + node->describe());
     check_depth(mark, open_.size());
+    if (style == YAML::EmitterStyle::Flow) check_indentation(mark);
     node->flow = style == YAML::EmitterStyle::Flow;
     add(node);
     open_.push_back({node, mark, false, {}, {}});
@@ -280,7 +301,9 @@ void TreeBuilder::reject(const YAML::Exception& error) const {
   }
   if (is(INVALID_ESCAPE)) {
     mark.pos -= 2, mark.column -= 2;  // the library points behind the escape
-    reject(mark, std::string("unknown escape '\\") + error.msg.back() + "' in a quoted text");
+    std::string escape =
+        source_.text.substr(mark.pos, 1 + character_size(source_.text, mark.pos + 1));
+    reject(mark, "unknown escape '" + escape + "' in a quoted text");
   }
   std::string found = std::string("'") + source_.at(mark) + "'";
   const std::pair<const char*, std::string> words[] = {
@@ -289,10 +312,18 @@ void TreeBuilder::reject(const YAML::Exception& error) const {
        "same column as the section's other keys"},
       {FLOW_END, found + " closes nothing"},
       {BLOCK_ENTRY, "a list written with '-' must begin on its own line"},
-      {UNKNOWN_TOKEN, "a value that begins with " + found + " needs quotes"},
-      {ALIAS_NOT_FOUND, "a text that begins with '*' needs quotes"},
-      {ANCHOR_NOT_FOUND, "a text that begins with '&' needs quotes"},
-      {UNKNOWN_ANCHOR, "an alias without an anchor; a text that begins with '*' needs quotes"},
+      {UNKNOWN_TOKEN, needs_quotes(found)},
+      {INVALID_HEX, "an escape with a digit that is not hexadecimal"},
+      {MAP_KEY, needs_quotes("'? '")},
+      {CHAR_IN_BLOCK, needs_quotes("'|' or '>'")},
+      {ALIAS_NOT_FOUND, needs_quotes("'*'")},
+      {CHAR_IN_ALIAS, needs_quotes("'*'")},
+      {ANCHOR_NOT_FOUND, needs_quotes("'&'")},
+      {CHAR_IN_ANCHOR, needs_quotes("'&'")},
+      {CHAR_IN_TAG_HANDLE, needs_quotes("'!'")},
+      {TAG_WITH_NO_SUFFIX, needs_quotes("'!'")},
+      {END_OF_VERBATIM_TAG, needs_quotes("'!'")},
+      {UNKNOWN_ANCHOR, "an alias without an anchor; " + needs_quotes("'*'")},
   };
   for (const auto& [prefix, text] : words) {
     if (is(prefix)) reject(mark, text);

@@ -32,7 +32,7 @@ inline void check_launch(const char* op) {
 }
 
 template <class F>
-__global__ void each_kernel(int64_t n, F f) {
+__global__ void each_kernel(int64_t n, const __grid_constant__ F f) {
   const int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += step)
     f(i);
@@ -47,7 +47,7 @@ void for_each(const char* op, int64_t n, const F& f) {
 }
 
 template <class F>
-__global__ void rows_kernel(int64_t rows, int64_t columns, F f) {
+__global__ void rows_kernel(int64_t rows, int64_t columns, const __grid_constant__ F f) {
   const int64_t row_step = static_cast<int64_t>(gridDim.x) * blockDim.y;
   const int64_t column_step = static_cast<int64_t>(gridDim.y) * blockDim.x;
   for (int64_t r = static_cast<int64_t>(blockIdx.x) * blockDim.y + threadIdx.y; r < rows;

@@ -18,89 +18,96 @@ namespace {
 
 thread_local bool inside = false;  // nested calls stay in their thread
 
-// A team of workers that sleeps between jobs after a short spin. One job at a time.
+// A team of workers that take chunks of the current job and sleep after a spin without one. One job
+// at a time. A job is over when its chunks are done, whether or not every worker has woken up.
 class Team {
  public:
   explicit Team(int workers) {
     for (int i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
   }
   ~Team() {
-    {
-      std::lock_guard lock(mutex_);
-      stop_ = true;
-      generation_.fetch_add(1, std::memory_order_release);
-    }
-    wake_.notify_all();
+    stop_ = true;
+    publish(0, nullptr);
     for (std::thread& thread : threads_) thread.join();
   }
 
   void run(int64_t chunks, const std::function<void(int64_t)>& chunk) {
-    chunk_ = &chunk;
-    chunks_ = chunks;
-    next_.store(0, std::memory_order_relaxed);
-    busy_.store(static_cast<int>(threads_.size()), std::memory_order_relaxed);
-    {
-      std::lock_guard lock(mutex_);
-      generation_.fetch_add(1, std::memory_order_release);
-    }
-    wake_.notify_all();
+    done_.store(0, std::memory_order_relaxed);
+    publish(chunks, &chunk);
     drain();
-    spin_until([this] { return busy_.load(std::memory_order_acquire) == 0; });
+    for (int i = 0; done_.load(std::memory_order_acquire) != chunks; ++i)
+      i < spins ? __builtin_ia32_pause() : std::this_thread::yield();
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
  private:
   static constexpr int spins = 20000;  // about 0.2 ms
+  static constexpr uint64_t chunk_mask = 0xFFFFFFFF;
+  struct Job {
+    std::atomic<int64_t> chunks{0};
+    std::atomic<const std::function<void(int64_t)>*> chunk{nullptr};
+  };
 
-  template <class Ready>
-  static void spin_until(Ready ready) {
-    for (int i = 0; !ready(); ++i) {
-      if (i < spins)
-        __builtin_ia32_pause();
-      else
-        std::this_thread::yield();
-    }
+  void publish(int64_t chunks, const std::function<void(int64_t)>* chunk) {
+    uint64_t number = (state_.load() >> 32) + 1;
+    jobs_[number % 2].chunks.store(chunks);
+    jobs_[number % 2].chunk.store(chunk);
+    state_.store(number << 32);
+    if (sleepers_.load() == 0) return;
+    std::lock_guard lock(mutex_);
+    wake_.notify_all();
   }
 
+  // Claims chunks by counting state_ up: it holds the job's number, so that a late worker cannot
+  // claim a chunk of a job that it did not read.
   void drain() {
     bool before = std::exchange(inside, true);
-    for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < chunks_;) {
+    uint64_t state = state_.load(std::memory_order_acquire);
+    while (true) {
+      Job& job = jobs_[(state >> 32) % 2];
+      int64_t chunks = job.chunks.load(std::memory_order_acquire);
+      const auto* chunk = job.chunk.load(std::memory_order_acquire);
+      auto index = static_cast<int64_t>(state & chunk_mask);
+      if (index >= chunks) break;
+      if (!state_.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel)) continue;
       try {
-        (*chunk_)(i);
+        (*chunk)(index);
       } catch (...) {
         std::lock_guard lock(mutex_);
         if (!error_) error_ = std::current_exception();
       }
+      done_.fetch_add(1, std::memory_order_release);
+      state = state_.load(std::memory_order_acquire);
     }
     inside = before;
   }
 
   void work() {
     uint64_t seen = 0;
+    auto idle = [&] { return state_.load() >> 32 == seen; };
     while (true) {
-      for (int i = 0; i < spins && generation_.load(std::memory_order_acquire) == seen; ++i)
-        __builtin_ia32_pause();
-      if (generation_.load(std::memory_order_acquire) == seen) {
+      for (int i = 0; i < spins && idle(); ++i) __builtin_ia32_pause();
+      if (idle()) {
         std::unique_lock lock(mutex_);
-        wake_.wait(lock, [&] { return generation_.load(std::memory_order_relaxed) != seen; });
+        ++sleepers_;
+        wake_.wait(lock, [&] { return !idle(); });
+        --sleepers_;
       }
-      seen = generation_.load(std::memory_order_acquire);
       if (stop_) return;
+      seen = state_.load() >> 32;
       drain();
-      busy_.fetch_sub(1, std::memory_order_release);
     }
   }
 
   std::vector<std::thread> threads_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::atomic<uint64_t> generation_{0};
-  std::atomic<int64_t> next_{0};
-  std::atomic<int> busy_{0};
-  int64_t chunks_ = 0;
-  const std::function<void(int64_t)>* chunk_ = nullptr;
+  std::atomic<uint64_t> state_{0};  // number of the job << 32 | next chunk
+  std::atomic<int64_t> done_{0};
+  std::atomic<int> sleepers_{0};
+  std::atomic<bool> stop_{false};
+  Job jobs_[2];
   std::exception_ptr error_;
-  bool stop_ = false;
 };
 
 int count = 0;

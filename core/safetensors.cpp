@@ -55,6 +55,8 @@ Header parse_header(const std::string& path, std::string_view text) {
     header.names = json::parse(text.begin(), text.end(), visit);
   } catch (const json::parse_error& error) {
     fail<DataError>(path, ": damaged: the header is not JSON, at its byte ", error.byte);
+  } catch (const json::out_of_range&) {
+    fail<DataError>(path, ": damaged: a number in the header is too large");
   }
   return header;
 }

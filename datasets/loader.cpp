@@ -80,6 +80,7 @@ void Loader::State::work() {
 Loader::Loader(std::span<const Sample> samples, const BatchOptions& options, int queue)
     : state_(std::make_unique<State>(samples, options, queue)) {
   check<DataError>(!samples.empty(), "loader: no frames");
+  check<Error>(options.batch_size >= 1, "loader: batch_size is ", options.batch_size);
   check<DataError>(batches(0) > 0, "loader: ", samples.size(), " frames make no batch of ",
                    options.batch_size, " with drop_last");
 }

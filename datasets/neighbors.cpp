@@ -348,8 +348,9 @@ Neighbors find_neighbors(std::span<const Vec3> positions, const Mat3& cell,
   parallel_for(n, chunk, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const uint64_t* key = keys_of[i];
-      if (i + 4 < end)  // its place is random where the order of atoms is
-        for (int line = 0; line < 6; ++line) __builtin_prefetch(keys_of[i + 4] + 8 * line);
+      if (i + 4 < end)  // far away in memory where the order of atoms is random
+        for (size_t k = 0; k < begin_of[i + 5] - begin_of[i + 4]; k += 8)
+          __builtin_prefetch(keys_of[i + 4] + k);
       for (size_t e = begin_of[i]; e < begin_of[i + 1]; ++e, ++key) {
         list.receiver[e] = static_cast<int32_t>(i);
         list.sender[e] = sender_of(*key);

@@ -6,7 +6,9 @@
 #include <filesystem>
 
 #include "core/files.h"
-#include "tests/bad_input_cases.h"
+#include "tests/bad_input_command_cases.h"
+#include "tests/bad_input_config_cases.h"
+#include "tests/bad_input_data_cases.h"
 #include "tests/program.h"
 #include "tests/temporary_folder.h"
 #include "trainers/model_file.h"
@@ -217,37 +219,50 @@ TEST_CASE("bad input: a model file with one bit flipped in its header") {
 TEST_CASE("bad input: files that are no model files") {
   Workplace workplace;
   run_model(workplace, "",
-            "cut short: 0 bytes, a safetensors file starts with 8 bytes for the "
-            "header's length");
-  run_model(workplace, std::string("PK\x03\x04\x00\x00\x08\x08", 8) + std::string(100, 'x'), "");
-  run_model(workplace, with_length(~uint64_t{0}, "{}"), "");
-  run_model(workplace, with_length(uint64_t{1} << 62, "{}"), "");
-  run_model(workplace, with_length(0, ""), "");
-  run_model(workplace, with_length(2, "[]"), "");
-  run_model(workplace, with_length(2, "{}"), "");
-  run_model(workplace, with_length(8, "{\"a\": 1}"), "");
+            "cut short: 0 bytes, a safetensors file starts with 8 bytes for the header's length");
+  run_model(workplace, std::string("PK\x03\x04\x00\x00\x08\x08", 8) + std::string(100, 'x'),
+            "not a safetensors file: its header would take 578712552184433488 bytes, more than "
+            "100000000");
+  run_model(workplace, with_length(~uint64_t{0}, "{}"),
+            "not a safetensors file: its header would take 18446744073709551615 bytes, more than "
+            "100000000");
+  run_model(workplace, with_length(uint64_t{1} << 62, "{}"),
+            "not a safetensors file: its header would take 4611686018427387904 bytes, more than "
+            "100000000");
+  run_model(workplace, with_length(0, ""),
+            "not a safetensors file: the header does not start with '{'");
+  run_model(workplace, with_length(2, "[]"),
+            "not a safetensors file: the header does not start with '{'");
+  run_model(workplace, with_length(2, "{}"),
+            "no 'format' in its metadata: not a model file of casimir");
+  run_model(workplace, with_length(8, "{\"a\": 1}"),
+            "damaged: array 'a': expected exactly dtype, shape and data_offsets");
   auto with_array = [](const std::string& entry, size_t bytes = 8) {
     const std::string header = "{\"a\": " + entry + "}";
     return with_length(header.size(), header + std::string(bytes, '\0'));
   };
-  run_model(workplace, with_array(R"({"dtype": "F16", "shape": [4], "data_offsets": [0, 8]})"), "");
-  run_model(workplace, with_array(R"({"dtype": "F32", "shape": [3], "data_offsets": [0, 8]})"), "");
+  run_model(workplace, with_array(R"({"dtype": "F16", "shape": [4], "data_offsets": [0, 8]})"),
+            "array 'a' has the type F16; F32, F64, I32, I64 and U8 are read");
+  run_model(workplace, with_array(R"({"dtype": "F32", "shape": [3], "data_offsets": [0, 8]})"),
+            "damaged: array 'a': shape [3] of F32 takes 12 bytes, its offsets span 8");
   run_model(workplace, with_array(R"({"dtype": "F32", "shape": [-2], "data_offsets": [0, 8]})"),
-            "");
-  run_model(workplace, with_array(R"({"dtype": "F32", "shape": [2], "data_offsets": [8, 0]})"), "");
-  run_model(workplace, with_array(R"({"dtype": "F32", "shape": [2], "data_offsets": [1, 9]})"), "");
+            "damaged: array 'a': the size -2 is not a whole number");
+  run_model(workplace, with_array(R"({"dtype": "F32", "shape": [2], "data_offsets": [8, 0]})"),
+            "damaged: array 'a': its data ends before it begins");
+  run_model(workplace, with_array(R"({"dtype": "F32", "shape": [2], "data_offsets": [1, 9]})"),
+            "damaged: the data of array 'a' begins at byte 1, expected 0");
   run_model(
       workplace,
       with_array(R"({"dtype": "F32", "shape": [9000000000000000000, 9], "data_offsets": [0, 8]})"),
-      "");
+      "damaged: array 'a': the sizes [9000000000000000000,9] overflow");
   run_model(
       workplace,
       with_array(
           R"({"dtype": "F32", "shape": [1000000000000], "data_offsets": [0, 4000000000000]})"),
-      "");
+      "cut short: the header announces 4000000000000 bytes of data, the file holds 8");
   run_model(workplace,
             with_array(R"({"dtype": "F32", "shape": [1,1,1,1,1,1,1,1], "data_offsets": [0, 4]})"),
-            "");
+            "damaged: array 'a' has 8 axes, at most 6 are read");
 }
 
 TEST_CASE("bad input: whole files that hold no model") {
@@ -255,12 +270,18 @@ TEST_CASE("bad input: whole files that hold no model") {
   auto expect = [&](auto change, const std::string& message) {
     run_model(workplace, rewritten(workplace, change), message);
   };
-  expect([](Safetensors& f) { f.metadata["version"] = "2"; }, "");
-  expect([](Safetensors& f) { f.metadata["format"] = "pt"; }, "");
-  expect([](Safetensors& f) { f.metadata.erase("format"); }, "");
-  expect([](Safetensors& f) { f.metadata.erase("config"); }, "");
-  expect([](Safetensors& f) { f.metadata["config"] = "model: ["; }, "");
-  expect([](Safetensors& f) { f.metadata["config"] = "task: {}"; }, "");
+  expect([](Safetensors& f) { f.metadata["version"] = "2"; },
+         "expected version 1 of the model format, found '2'");
+  expect([](Safetensors& f) { f.metadata["format"] = "pt"; },
+         "expected format 'casimir-model', found 'pt'");
+  expect([](Safetensors& f) { f.metadata.erase("format"); },
+         "no 'format' in its metadata: not a model file of casimir");
+  expect([](Safetensors& f) { f.metadata.erase("config"); },
+         "no 'config' in its metadata: not a model file of casimir");
+  expect([](Safetensors& f) { f.metadata["config"] = "model: ["; },
+         "its configuration: config:1:8: '[' is not closed");
+  expect([](Safetensors& f) { f.metadata["config"] = "task: {}"; },
+         "its configuration: config:1:1: model: required key is missing");
   auto configure = [](const char* from, const char* to) {
     return [=](Safetensors& f) {
       std::string& config = f.metadata["config"];
@@ -269,24 +290,42 @@ TEST_CASE("bad input: whole files that hold no model") {
       config.replace(place, std::string(from).size(), to);
     };
   };
-  expect(configure("kind: mace", "kind: other"), "");
-  expect(configure("4x0e", "8x0e"), "");
-  expect(configure("4x0e", "1000000x0e"), "");
-  expect(configure("[Si]", "[Xx]"), "");
-  expect(configure("[Si]", "[Si, Ge]"), "");
-  expect(configure("[Si]", "[]"), "");
-  expect(configure("r_max: 4.0", "r_max: -4.0"), "");
-  expect([](Safetensors& f) { f.arrays.pop_back(); }, "");
-  expect([](Safetensors& f) { f.add("more", Array(Shape{1}, DType::f32)); }, "");
-  expect([](Safetensors& f) { f.arrays.clear(); }, "");
-  expect([](Safetensors& f) { f.arrays[0].second.fill(std::nan("")); }, "");
+  expect(configure("kind: mace", "kind: other"),
+         "its configuration: config:2:9: model.kind: expected one of mace, found 'other'");
+  expect(
+      configure("4x0e", "8x0e"),
+      "mis-shaped: node_embedding.weight is [1, 4], model has [1, 8], "
+      "interactions.0.linear_up.weight_0e is [4, 4], model has [8, 8], "
+      "interactions.0.radial.layer_1.weight is [8, 8], model has [8, 16], "
+      "interactions.0.linear.weight_0e is [4, 4], model has [8, 8], "
+      "interactions.0.linear.weight_1o is [4, 4], model has [8, 8], interactions.0.skip.weight_0e "
+      "is [4, 4], model has [8, 8], products.0.contraction.weight_0e_2 is [1, 2, 4], model has [1, "
+      "2, 8], products.0.contraction.weight_0e_1 is [1, 1, 4], model has [1, 1, 8], "
+      "products.0.linear.weight_0e is [4, 4], model has [8, 8], readouts.0.linear.weight_0e is [4, "
+      "1], model has [8, 1]");
+  expect(configure("4x0e", "1000000x0e"),
+         "its configuration makes no model: cpu: out of memory: wanted 4194304 MiB");
+  expect(configure("[Si]", "[Xx]"), "model.elements: unknown element 'Xx'");
+  expect(configure("[Si]", "[Si, Ge]"),
+         "atomic_energies: expected 2 real numbers, found f64 of shape [1]");
+  expect(configure("[Si]", "[]"),
+         "model.elements: expected symbols by ascending atomic number, each once");
+  expect(configure("r_max: 4.0", "r_max: -4.0"),
+         "its configuration: config:8:10: model.r_max: expected a positive number, found '-4.0'");
+  expect([](Safetensors& f) { f.arrays.pop_back(); }, "no array 'shift'");
+  expect([](Safetensors& f) { f.add("more", Array(Shape{1}, DType::f32)); }, "unexpected: more");
+  expect([](Safetensors& f) { f.arrays.clear(); }, "no array 'atomic_energies'");
+  expect([](Safetensors& f) { f.arrays[0].second.fill(NAN); }, "node_embedding.weight: holds nan");
   auto replace = [](const char* name, Array array) {
     return [=](Safetensors& f) {
       for (auto& [key, value] : f.arrays)
         if (key == name) value = array;
     };
   };
-  expect(replace("avg_num_neighbors", Array::from(std::vector<double>{0})), "");
-  expect(replace("atomic_energies", Array::from(std::vector<double>{1, 2})), "");
-  expect(replace("atomic_energies", Array::from(std::vector<double>{HUGE_VAL})), "");
+  expect(replace("avg_num_neighbors", Array::from(std::vector<double>{0})),
+         "avg_num_neighbors: expected a positive number, found 0");
+  expect(replace("atomic_energies", Array::from(std::vector<double>{1, 2})),
+         "atomic_energies: expected 1 real numbers, found f64 of shape [2]");
+  expect(replace("atomic_energies", Array::from(std::vector<double>{HUGE_VAL})),
+         "atomic_energies: expected finite numbers, found inf");
 }

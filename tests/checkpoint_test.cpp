@@ -18,7 +18,8 @@ Checkpoint checkpoint_at(int64_t step) {
   checkpoint.state.step = step;
   checkpoint.settings = {{"train.optimizer.lr", "0.01"}};
   checkpoint.config = "seed: 1\n";
-  checkpoint.arrays.add("parameters", Array::from(std::vector<float>{1, 2, static_cast<float>(step)}));
+  checkpoint.arrays.add("parameters",
+                        Array::from(std::vector<float>{1, 2, static_cast<float>(step)}));
   return checkpoint;
 }
 
@@ -146,15 +147,15 @@ TEST_CASE("checkpoint: other files are refused by name") {
   auto text = [&] {
     return message_of<DataError>([&] { read_checkpoint(folder / "a.safetensors"); });
   };
-  CHECK(text() == folder / "a.safetensors: no 'format' in its metadata: not a checkpoint of casimir");
+  CHECK(text() ==
+        folder / "a.safetensors: no 'format' in its metadata: not a checkpoint of casimir");
   file.metadata = {{"format", "casimir-model"}, {"version", "1"}};
   write_safetensors(folder / "a.safetensors", file);
-  CHECK(text() == folder /
-                      "a.safetensors: expected format 'casimir-checkpoint', found 'casimir-model'");
+  CHECK(text() ==
+        folder / "a.safetensors: expected format 'casimir-checkpoint', found 'casimir-model'");
   file.metadata = {{"format", "casimir-checkpoint"}, {"version", "9"}};
   write_safetensors(folder / "a.safetensors", file);
-  CHECK(text() ==
-        folder / "a.safetensors: expected version 1 of the checkpoint format, found '9'");
+  CHECK(text() == folder / "a.safetensors: expected version 1 of the checkpoint format, found '9'");
   message_of<MissingError>([&] { read_checkpoint(folder / "none.ckpt"); });
 }
 

@@ -60,7 +60,8 @@ void check_close(const Array& found, const std::vector<double>& expected) {
 
 }  // namespace
 
-TEST_CASE("optimizer: adam, adamw and amsgrad with clipping, decay groups and average are torch's") {
+TEST_CASE(
+    "optimizer: adam, adamw and amsgrad with clipping, decay groups and average are torch's") {
   Config expected = reference();
   for (const char* kind : {"adam", "adamw", "amsgrad"}) {
     CAPTURE(kind);
@@ -79,7 +80,9 @@ TEST_CASE("optimizer: adam, adamw and amsgrad with clipping, decay groups and av
 }
 
 TEST_CASE("optimizer: the kinds differ on that problem, and so do the groups") {
-  auto weights = [](const char* kind) { return reference()[kind].get<std::vector<double>>("weights"); };
+  auto weights = [](const char* kind) {
+    return reference()[kind].get<std::vector<double>>("weights");
+  };
   CHECK(std::abs(weights("adam")[0] - weights("adamw")[0]) > 1e-3);
   CHECK(std::abs(weights("adam")[11] - weights("amsgrad")[11]) > 1e-3);
   // Not decayed; only the common clipping couples it to those that are.

@@ -57,6 +57,8 @@ inline Outcome run_program(const std::string& folder, const std::string& argumen
   argv.push_back(nullptr);
   const pid_t child = ::fork();
   if (child == 0) {
+    // Where the program is built with AddressSanitizer: no memory is an error as without it.
+    ::setenv("ASAN_OPTIONS", "allocator_may_return_null=1", 1);
     const int o = ::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     const int e = ::open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     if (::chdir(folder.c_str()) != 0 || ::dup2(o, 1) < 0 || ::dup2(e, 2) < 0) ::_exit(126);

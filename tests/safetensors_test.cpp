@@ -73,6 +73,7 @@ std::vector<BadFile> bad_files() {
       {"header cut", file_of("{}          ", 0).substr(0, 13),
        "cut short: the header takes 12 bytes, the file holds 5 after its length"},
       {"not JSON", file_of("{\"a\":}", 0), "damaged: the header is not JSON, at its byte 6"},
+      {"huge number", file_of("{\"a\":1e999}", 0), "damaged: a number in the header is too large"},
       {"text after the JSON", file_of("{} x", 0), "damaged: the header is not JSON, at its byte 4"},
       {"not UTF-8", file_of("{\"\xff\":{}}", 0), "damaged: the header is not JSON, at its byte 3"},
       {"a list", file_of("[]", 0), "not a safetensors file: the header does not start with '{'"},

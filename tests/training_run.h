@@ -41,6 +41,7 @@ inline RunOptions small_run(const std::string& data) {
   options.train.epochs = 4;
   options.train.batch_size = 2;
   options.train.schedule.patience = 1;
+  options.step.threads = 1;
   return options;
 }
 

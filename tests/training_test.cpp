@@ -8,12 +8,12 @@
 #include "core/files.h"
 #include "core/parallel.h"
 #include "message_of.h"
-#include "training_run.h"
 #include "trainers/checkpoint.h"
 #include "trainers/data.h"
 #include "trainers/model_file.h"
 #include "trainers/run_log.h"
 #include "trainers/step.h"
+#include "training_run.h"
 
 using namespace casimir;
 
@@ -59,7 +59,7 @@ TEST_CASE("training: eight silicon frames are learned by heart") {
   RunOptions options = small_run(folder / "si.xyz");
   options.data.valid_fraction = 0;
   options.model.mace.hidden_irreps = "8x0e+8x1o";
-  options.train.epochs = 100;
+  options.train.epochs = 160;
   options.train.ema = 0.9;
   options.train.schedule.kind = "cosine";
   REQUIRE(train(request_for(options, folder / "run")) == 0);
@@ -85,12 +85,12 @@ TEST_CASE("training: stopped and resumed anywhere, it ends with the same bytes")
   TemporaryFolder folder;
   write_silicon(folder / "si.xyz", 8);
   RunOptions options = full_run(folder / "si.xyz");
+  options.train.save_every_steps = 2;
   REQUIRE(train(request_for(options, folder / "whole")) == 0);
   std::vector<std::string> whole = outcome(folder / "whole");
   CHECK(std::count(whole[1].begin(), whole[1].end(), '\n') == 4);
   for (int64_t steps : {1, 2, 5}) {
     CAPTURE(steps);
-    options.train.save_every_steps = steps == 5 ? std::optional<int64_t>(2) : std::nullopt;
     RunRequest request = request_for(options, folder / "run" + std::to_string(steps));
     request.stop_after = steps;
     int code = 75, processes = 0;
@@ -114,7 +114,6 @@ TEST_CASE("training: 1, 2 and 4 threads give the same bytes") {
     std::string run = folder / "run" + std::to_string(threads);
     REQUIRE(train(request_for(options, run)) == 0);
     outcomes.push_back(outcome(run));
-    outcomes.back().erase(outcomes.back().begin());  // the model holds step.threads
   }
   set_num_threads(before);
   CHECK(same(outcomes[0], outcomes[1]));
@@ -138,7 +137,8 @@ TEST_CASE("training: a damaged newest checkpoint is reported and the one before 
   REQUIRE(train(request) == 0);
   std::string log = read_file(folder / "run/train.log");
   CHECK(contains(log, "damaged checkpoint: " + newest + ": "));
-  CHECK(contains(log, "resumed from " + folder.path() + "/run/checkpoints/step-000000006.ckpt: step 6"));
+  CHECK(contains(log,
+                 "resumed from " + folder.path() + "/run/checkpoints/step-000000006.ckpt: step 6"));
   CHECK(same(outcome(folder / "run"), outcome(folder / "whole")));
 }
 
@@ -171,9 +171,12 @@ TEST_CASE("training: another configuration does not resume, never starts over") 
   RunOptions other = options;
   other.train.optimizer.lr = 0.02;
   std::string text = message_of<ConfigError>([&] { train(request_for(other, folder / "run")); });
-  CHECK(text == folder.path() + "/run/checkpoints/step-000000003.ckpt: made with other settings: "
-                "train.optimizer.lr is 0.02 here, 0.01 there; give another --run-dir, or --resume "
-                "never to start over in '" + folder.path() + "/run'");
+  CHECK(text ==
+        folder.path() +
+            "/run/checkpoints/step-000000003.ckpt: made with other settings: "
+            "train.optimizer.lr is 0.02 here, 0.01 there; give another --run-dir, or --resume "
+            "never to start over in '" +
+            folder.path() + "/run'");
   RunRequest request = request_for(other, folder / "run");
   request.resume = "never";
   REQUIRE(train(request) == 0);
@@ -201,8 +204,9 @@ TEST_CASE("training: foreign, locked and emptied folders are left alone") {
   }
   std::filesystem::remove_all(folder / "run/checkpoints");
   CHECK(message_of<UsageError>([&] { train(request_for(options, folder / "run")); }) ==
-        folder / "run: holds model.safetensors but no checkpoint to go on from; give another "
-                 "--run-dir, or --resume never to start over");
+        folder /
+            "run: holds model.safetensors but no checkpoint to go on from; give another "
+            "--run-dir, or --resume never to start over");
 }
 
 TEST_CASE("training: divergence ends with exit code 3 and names step and frames") {
@@ -214,8 +218,8 @@ TEST_CASE("training: divergence ends with exit code 3 and names step and frames"
   std::string text = message_of<DivergedError>([&] { train(request); });
   CHECK(text.starts_with("step 2 (epoch 1, batch 2): the loss is "));
   CHECK(contains(text, "si.xyz frame "));
-  CHECK(contains(text, "the last good checkpoint: " + folder.path() +
-                           "/run/checkpoints/step-000000000.ckpt"));
+  CHECK(contains(
+      text, "the last good checkpoint: " + folder.path() + "/run/checkpoints/step-000000000.ckpt"));
   CHECK(contains(text, "try a lower train.optimizer.lr or train.clip; check these frames' labels"));
   CHECK(DivergedError("").exit_code() == 3);
   CHECK_FALSE(std::filesystem::exists(folder / "run/model.safetensors"));

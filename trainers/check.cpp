@@ -290,8 +290,8 @@ std::vector<CheckResult> check_smoothness(const Model& model) {
       double far = (derivative(4) - derivative(3)) / (2 * delta);
       raise(curvature, std::abs(2 * near - far));
     }
-  return {{"smooth at r_max", "energy", "eV", value, 1e-8},
-          {"smooth at r_max", "slope", "eV/A", slope, 1e-5},
+  return {{"smooth at r_max", "energy", "eV", value, 1e-6},
+          {"smooth at r_max", "slope", "eV/A", slope, 1e-3},
           {"smooth at r_max", "curvature", "eV/A^2", curvature, 1e-3}};
 }
 

@@ -73,7 +73,8 @@ int dry_run(const RunOptions& options) {
   std::string text =
       fmt::format("model {} {}  {} parameters in {}\n", options.model.kind,
                   options.model.mace.hidden_irreps, model.parameters->size(), options.model.dtype);
-  text += fmt::format("device {}  threads {}  {}\n", options.step.device, num_threads(), cpu_name());
+  text +=
+      fmt::format("device {}  threads {}  {}\n", options.step.device, num_threads(), cpu_name());
   text += fmt::format("largest batch: {} frames, {} atoms, {} edges\n", largest.graphs,
                       largest.nodes, largest.edges);
   text += fmt::format("memory at most {:.0f} MiB\n", mebibytes(memory_statistics().peak));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <iterator>
+#include <span>
 
 #include "datasets/extxyz.h"
 #include "datasets/loader.h"
@@ -60,14 +62,11 @@ bool is_bulk(const Frame& frame) {
   return frame.pbc[0] && frame.pbc[1] && frame.pbc[2];
 }
 
-FrameErrors evaluate_frames(const Model& model, std::vector<Frame>& frames,
-                            const EvaluateOptions& options) {
-  FrameErrors result;
-  if (frames.empty()) return result;
-  auto start = std::chrono::steady_clock::now();
-  // The samples borrow the frames and give them back at the end.
-  std::vector<Sample> samples =
-      prepare_samples(std::move(frames), model.potential->elements(), model.potential->r_max());
+namespace {
+
+// Predictions of the samples, in their order.
+std::vector<FramePrediction> predict_samples(const Model& model, std::span<const Sample> samples,
+                                             const EvaluateOptions& options) {
   BatchOptions batching;
   batching.shuffle = false;
   if (options.batch_size > 0)
@@ -75,7 +74,7 @@ FrameErrors evaluate_frames(const Model& model, std::vector<Frame>& frames,
   else
     batching.max_edges = options.max_edges;
   Loader loader(samples, batching);
-  result.predictions.resize(samples.size());
+  std::vector<FramePrediction> results(samples.size());
   for (int64_t b = loader.batches(0); b > 0; --b) {
     AtomsBatch batch = loader.next();
     bool stress = std::any_of(batch.samples.begin(), batch.samples.end(),
@@ -84,15 +83,35 @@ FrameErrors evaluate_frames(const Model& model, std::vector<Frame>& frames,
     for (size_t k = 0; k < predictions.size(); ++k) {
       int64_t i = batch.samples[k];
       if (!is_bulk(samples[i].frame)) predictions[k].stress.reset();
-      result.predictions[i] = std::move(predictions[k]);
+      results[i] = std::move(predictions[k]);
+    }
+  }
+  return results;
+}
+
+}  // namespace
+
+FrameErrors evaluate_frames(const Model& model, std::vector<Frame>& frames,
+                            const EvaluateOptions& options) {
+  constexpr size_t chunk = 2048;  // frames whose neighbour lists are in memory
+  FrameErrors result;
+  auto start = std::chrono::steady_clock::now();
+  for (size_t begin = 0; begin < frames.size(); begin += chunk) {
+    const size_t end = std::min(begin + chunk, frames.size());
+    // The samples borrow the frames and give them back.
+    std::vector<Frame> borrowed(std::make_move_iterator(frames.begin() + begin),
+                                std::make_move_iterator(frames.begin() + end));
+    std::vector<Sample> samples =
+        prepare_samples(std::move(borrowed), model.potential->elements(), model.potential->r_max());
+    std::vector<FramePrediction> predictions = predict_samples(model, samples, options);
+    for (size_t i = begin; i < end; ++i) {
+      frames[i] = std::move(samples[i - begin].frame);
+      add_label(result, frames[i], predictions[i - begin]);
+      result.predictions.push_back(std::move(predictions[i - begin]));
     }
   }
   std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
   result.seconds = passed.count();
-  for (size_t i = 0; i < samples.size(); ++i)
-    add_label(result, samples[i].frame, result.predictions[i]);
-  frames.clear();
-  for (Sample& sample : samples) frames.push_back(std::move(sample.frame));
   return result;
 }
 

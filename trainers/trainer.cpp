@@ -48,6 +48,7 @@ void Training::take_step(const AtomsBatch& batch) {
 bool Training::end_epoch() {
   bool whole = epoch_whole();
   bool last = state_.epoch + 1 >= train_.epochs || out_of_steps();
+  bool due = last || (state_.epoch + 1) % train_.save_every_epochs == 0;
   std::optional<Validation> validation;
   if (!data_.valid.empty() && (last || (state_.epoch + 1) % train_.valid_every == 0)) {
     validation = validate();
@@ -55,7 +56,7 @@ bool Training::end_epoch() {
   }
   if (!whole) save(false);
   EpochReport report;
-  judge(validation, report);
+  judge(validation, due, report);
   report_epoch(report);
   if (report.best) save_model(folder_.model(), model_, average());
   state_.loss_sum = state_.gradient_norm_sum = 0;
@@ -63,8 +64,7 @@ bool Training::end_epoch() {
   if (!whole) return true;
   state_.batch = 0;
   ++state_.epoch;
-  if (report.best || last || state_.stopped || state_.epoch % train_.save_every_epochs == 0)
-    save(report.best);
+  if (due || report.best || state_.stopped) save(report.best);
   return true;
 }
 
@@ -112,8 +112,9 @@ std::optional<Training::Validation> Training::validate() {
                       " are from before; try a lower train.optimizer.lr");
 }
 
-// Schedule, best and patience. Without a validation set each epoch's model counts as the best.
-void Training::judge(const std::optional<Validation>& validation, EpochReport& report) {
+// Schedule, best and patience. Without a validation set the model of each checkpoint that is due
+// counts as the best.
+void Training::judge(const std::optional<Validation>& validation, bool due, EpochReport& report) {
   report.loss = state_.loss_sum / static_cast<double>(state_.graphs);
   if (validation) {
     report.valid_loss = validation->loss;
@@ -121,7 +122,7 @@ void Training::judge(const std::optional<Validation>& validation, EpochReport& r
     report.best = validation->loss < state_.best;
     state_.bad = report.best ? 0 : state_.bad + 1;
   } else {
-    report.best = data_.valid.empty();
+    report.best = data_.valid.empty() && due;
   }
   if (validation || data_.valid.empty()) {
     schedule().after_validation(validation ? validation->loss : report.loss);

@@ -42,7 +42,9 @@ Training::Training(const RunRequest& request, Data data)
       folder_{request.folder},
       checkpoints_(folder_.checkpoints(), train_.keep) {
   options_.model = model_.options;
-  model_.config = to_yaml(options_);
+  RunOptions described = options_;
+  described.step.threads = 0;  // so that the model file is the same for any number of threads
+  model_.config = to_yaml(described);
   valid_batches_.batch_size = train_.valid_batch_size.value_or(train_.batch_size);
   valid_batches_.shuffle = false;
   settings_ = settings_of(options_, data_.files);
@@ -60,7 +62,7 @@ void Training::begin() {
     restore(*found);
   else
     folder_.clear();
-  write_description(folder_, request_, model_.config, data_, model_.parameters->size());
+  write_description(folder_, request_, to_yaml(options_), data_, model_.parameters->size());
   log_.emplace(folder_.path, state_.lengths, request_.quiet);
   describe();
   for (const std::string& note : notes) log_->line(note);

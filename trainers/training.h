@@ -31,7 +31,7 @@ class Training {
   void take_step(const AtomsBatch& batch);
   bool end_epoch();                      // false: interrupted, nothing changed
   std::optional<Validation> validate();  // nullopt: interrupted
-  void judge(const std::optional<Validation>& validation, EpochReport& report);
+  void judge(const std::optional<Validation>& validation, bool due, EpochReport& report);
   void begin_stage_two();
 
   // training.cpp

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Exact resume under SIGKILL: a training is killed at random moments, each time in a fresh process,
+# and ends with the bytes of an uninterrupted one.
+#   tests/kill_resume.sh PROGRAM [KILLS] [SEED]
+set -eu
+program=$(realpath "$1")
+kills=${2:-50}
+RANDOM=${3:-1}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+
+"$program" data make silicon --out train.xyz --frames 24 --seed 3 >/dev/null
+cat >run.yaml <<'YAML'
+seed: 5
+data: {train: train.xyz, valid_count: 4}
+model: {hidden_irreps: 8x0e+8x1o, l_max: 2, correlation: 2, radial_mlp: [16], r_max: 4.0}
+task: {weights: {energy: 1, forces: 10, stress: 100}}
+train:
+  epochs: 6
+  batch_size: 2
+  save_every_steps: 3
+  optimizer: {lr: 0.005}
+  schedule: {kind: plateau, patience: 1, factor: 0.5}
+  stage_two: {start_epoch: 4}
+YAML
+
+milliseconds() { echo $(($(date +%s%N) / 1000000)); }
+begin=$(milliseconds)
+"$program" train run.yaml --run-dir whole >whole.log
+whole=$(($(milliseconds) - begin))
+steps=$(tail -n 1 whole/metrics.jsonl | sed 's/.*"step": \([0-9]*\).*/\1/')
+echo "uninterrupted: $steps steps in $whole ms"
+
+# One run after the other until there were enough kills; each must end like the first.
+done=0 runs=0
+while [ "$done" -lt "$kills" ]; do
+  runs=$((runs + 1))
+  run=killed$runs
+  while true; do
+    if [ "$done" -ge "$kills" ]; then
+      "$program" train run.yaml --run-dir "$run" >>"$run.log"
+      break
+    fi
+    "$program" train run.yaml --run-dir "$run" >>"$run.log" &
+    process=$!
+    # From the start-up to half of the whole time, in fine steps.
+    wait_ms=$((RANDOM * (whole / 2 + 1) / 32768))
+    sleep "$((wait_ms / 1000)).$(printf %03d $((wait_ms % 1000)))"
+    if kill -KILL "$process" 2>/dev/null; then
+      wait "$process" 2>/dev/null && break # it had just ended
+      done=$((done + 1))
+    else
+      wait "$process"
+      break
+    fi
+  done
+  for file in model.safetensors metrics.jsonl lcurve.csv; do
+    cmp "whole/$file" "$run/$file" || { cat "$run.log"; exit 1; }
+  done
+  if ls "$run"/*.tmp* "$run"/checkpoints/*.tmp* 2>/dev/null; then
+    echo "half-written files are left in $run"
+    exit 1
+  fi
+  echo "$run: same bytes after $done kills in all, $(grep -c '^resumed' "$run.log" || true) resumes"
+done
