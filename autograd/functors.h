@@ -270,12 +270,8 @@ struct Silu {
 // The k-th derivative of sigmoid, k >= 1, is a polynomial in s = sigmoid(x):
 //   P_0 = s,  P_{k+1}(s) = P_k'(s) s (1 - s).
 // It is evaluated at s = sigmoid(-|x|), where it does not cancel; P_k(1 - s) = (-1)^(k+1) P_k(s).
-//
-// `terms` coefficients are stored, for orders below that number: few, so that the usual orders are
-// fast.
-constexpr int max_order = 12;
-template <int terms>
 struct SigmoidDerivative {
+  static constexpr int max_order = 12, terms = max_order + 1;
   double coefficient[terms] = {};  // of s^1, s^2, ...
   double mirrored = 1;             // the sign for x >= 0
 
@@ -301,10 +297,9 @@ struct SigmoidDerivative {
   }
 };
 // silu^(k) = x sigmoid^(k) + k sigmoid^(k-1), k >= 1.
-template <int terms>
 struct SiluDerivative {
   double order, constant;  // sigmoid(x) = 1 - sigmoid(-x): the constant is 1 for k = 1
-  SigmoidDerivative<terms> same, lower;
+  SigmoidDerivative same, lower;
   explicit SiluDerivative(int k) : order(k), constant(k == 1), same(k), lower(k - 1) {}
   template <class T>
   CASIMIR_HD T operator()(T x) const {

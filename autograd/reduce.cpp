@@ -116,12 +116,30 @@ void sum_axis(const T* x, const AxisView& v, T* out) {
   });
 }
 
+// Sixteen running values, so that a fold over one line vectorises; combined at the end.
+template <class T>
+T max_line(const T* x, int64_t n) {
+  constexpr int lanes = 16;
+  T best[lanes];
+  std::fill(best, best + lanes, x[0]);
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    for (int j = 0; j < lanes; ++j) best[j] = functors::Maximum{}(best[j], x[i + j]);
+  for (; i < n; ++i) best[0] = functors::Maximum{}(best[0], x[i]);
+  for (int j = 1; j < lanes; ++j) best[0] = functors::Maximum{}(best[0], best[j]);
+  return best[0];
+}
+
 template <class T>
 void max_axis(const T* x, const AxisView& v, T* out) {
   parallel_for(v.outer, grain_for(v.n * v.inner), [&](int64_t first, int64_t last) {
     for (int64_t o = first; o < last; ++o) {
       T* best = out + o * v.inner;
       const T* from = x + o * v.n * v.inner;
+      if (v.inner == 1) {
+        *best = max_line(from, v.n);
+        continue;
+      }
       std::copy(from, from + v.inner, best);
       for (int64_t r = 1; r < v.n; ++r)
         for (int64_t j = 0; j < v.inner; ++j)
@@ -130,46 +148,71 @@ void max_axis(const T* x, const AxisView& v, T* out) {
   });
 }
 
-// For each line of the axis: its maximum and the sum of exp(x - maximum); then finish(line, ...).
-// A line of -inf alone has maximum -inf, which is replaced by 0 so that its sum is 0.
-template <class T, class F>
-void exp_lines(const T* x, const AxisView& v, F finish) {
-  parallel_for(v.outer, grain_for(4 * v.n * v.inner), [&](int64_t first, int64_t last) {
+// The maximum of n > 0 rows of length inner, each column apart; -inf alone becomes 0, so that
+// exp(x - maximum) is 0 there.
+template <class T>
+void finite_top(const T* x, int64_t n, int64_t inner, T* top) {
+  if (inner == 1) {
+    *top = max_line(x, n);
+  } else {
+    std::copy(x, x + inner, top);
+    for (int64_t r = 1; r < n; ++r)
+      for (int64_t j = 0; j < inner; ++j) top[j] = functors::Maximum{}(top[j], x[r * inner + j]);
+  }
+  for (int64_t j = 0; j < inner; ++j)
+    top[j] = top[j] == -std::numeric_limits<T>::infinity() ? T(0) : top[j];
+}
+
+// e = exp(x - top), [n, inner], and its sums over the rows.
+template <class T>
+void exp_rows(const T* x, int64_t n, int64_t inner, const T* top, T* e, double* sums) {
+  if (inner == 1) {
+    const T largest = *top;
+    for (int64_t r = 0; r < n; ++r) e[r] = functors::fast_exp(x[r] - largest);
+    *sums = sum_row(e, n);
+    return;
+  }
+  for (int64_t r = 0; r < n; ++r)
+    for (int64_t j = 0; j < inner; ++j)
+      e[r * inner + j] = functors::fast_exp(x[r * inner + j] - top[j]);
+  sum_rows(e, n, inner, sums);
+}
+
+template <class T>
+void softmax_axis(const T* x, const AxisView& v, T* out) {
+  if (v.n == 0) return;
+  const int64_t size = v.n * v.inner;
+  parallel_for(v.outer, grain_for(4 * size), [&](int64_t first, int64_t last) {
     std::vector<T> top(v.inner);
     std::vector<double> sums(v.inner);
     for (int64_t o = first; o < last; ++o) {
-      const T* from = x + o * v.n * v.inner;
-      std::fill(top.begin(), top.end(), -std::numeric_limits<T>::infinity());
-      std::fill(sums.begin(), sums.end(), 0.0);
-      for (int64_t r = 0; r < v.n; ++r)
-        for (int64_t j = 0; j < v.inner; ++j)
-          top[j] = functors::Maximum{}(from[r * v.inner + j], top[j]);
-      for (T& t : top) t = t == -std::numeric_limits<T>::infinity() ? T(0) : t;
-      for (int64_t r = 0; r < v.n; ++r)
-        for (int64_t j = 0; j < v.inner; ++j)
-          sums[j] += functors::fast_exp(from[r * v.inner + j] - top[j]);
-      finish(o, top.data(), sums.data());
+      T* e = out + o * size;
+      finite_top(x + o * size, v.n, v.inner, top.data());
+      exp_rows(x + o * size, v.n, v.inner, top.data(), e, sums.data());
+      for (int64_t j = 0; j < v.inner; ++j) top[j] = static_cast<T>(1 / sums[j]);
+      if (v.inner == 1)
+        for (int64_t r = 0; r < v.n; ++r) e[r] *= top[0];
+      else
+        for (int64_t r = 0; r < v.n; ++r)
+          for (int64_t j = 0; j < v.inner; ++j) e[r * v.inner + j] *= top[j];
     }
   });
 }
 
 template <class T>
-void softmax_axis(const T* x, const AxisView& v, T* out) {
-  exp_lines(x, v, [&](int64_t o, const T* top, const double* sums) {
-    const int64_t start = o * v.n * v.inner;
-    for (int64_t r = 0; r < v.n; ++r)
-      for (int64_t j = 0; j < v.inner; ++j) {
-        const int64_t i = start + r * v.inner + j;
-        out[i] = functors::fast_exp(x[i] - top[j]) / static_cast<T>(sums[j]);
-      }
-  });
-}
-
-template <class T>
 void logsumexp_axis(const T* x, const AxisView& v, T* out) {
-  exp_lines(x, v, [&](int64_t o, const T* top, const double* sums) {
-    for (int64_t j = 0; j < v.inner; ++j)
-      out[o * v.inner + j] = static_cast<T>(top[j] + std::log(sums[j]));
+  const int64_t size = v.n * v.inner;
+  if (v.n == 0) std::fill_n(out, v.outer * v.inner, -std::numeric_limits<T>::infinity());
+  if (v.n == 0) return;
+  parallel_for(v.outer, grain_for(4 * size), [&](int64_t first, int64_t last) {
+    std::vector<T> top(v.inner), e(size);
+    std::vector<double> sums(v.inner);
+    for (int64_t o = first; o < last; ++o) {
+      finite_top(x + o * size, v.n, v.inner, top.data());
+      exp_rows(x + o * size, v.n, v.inner, top.data(), e.data(), sums.data());
+      for (int64_t j = 0; j < v.inner; ++j)
+        out[o * v.inner + j] = static_cast<T>(top[j] + std::log(sums[j]));
+    }
   });
 }
 

@@ -127,26 +127,26 @@ Tensor relu(const Tensor& x) {
 }
 
 namespace {
-// The k-th derivative by the shortest polynomial that holds it; for order 0 by `value`.
-template <template <int> class Derivative, class Value>
-Array map_order(const char* op, const Tensor& x, int order, Value value) {
-  check(order >= 0 && order <= functors::max_order, op, ": expected a derivative order from 0 to ",
-        functors::max_order, ", found ", order);
-  if (order == 0) return map(op, x, value);
-  if (order <= 3) return map(op, x, Derivative<4>(order));
-  return map(op, x, Derivative<functors::max_order + 1>(order));
+void check_order(const char* op, int order) {
+  constexpr int most = functors::SigmoidDerivative::max_order;
+  check(order >= 0 && order <= most, op, ": expected a derivative order from 0 to ", most,
+        ", found ", order);
 }
 }  // namespace
 
 Tensor sigmoid(const Tensor& x, int order) {
-  Array out = map_order<functors::SigmoidDerivative>("sigmoid", x, order, functors::Sigmoid{});
+  check_order("sigmoid", order);
+  Array out = order == 0 ? map("sigmoid", x, functors::Sigmoid{})
+                         : map("sigmoid", x, functors::SigmoidDerivative(order));
   return record("sigmoid", {x}, std::move(out), [x, order](const Tensors& g, const Needs&) {
     return Tensors{mul(g[0], sigmoid(x, order + 1))};
   });
 }
 
 Tensor silu(const Tensor& x, int order) {
-  Array out = map_order<functors::SiluDerivative>("silu", x, order, functors::Silu{});
+  check_order("silu", order);
+  Array out = order == 0 ? map("silu", x, functors::Silu{})
+                         : map("silu", x, functors::SiluDerivative(order));
   return record("silu", {x}, std::move(out), [x, order](const Tensors& g, const Needs&) {
     return Tensors{mul(g[0], silu(x, order + 1))};
   });

@@ -45,11 +45,9 @@ template Array map(const Array&, Abs);
 template Array map(const Array&, Sign);
 template Array map(const Array&, Relu);
 template Array map(const Array&, Sigmoid);
-template Array map(const Array&, SigmoidDerivative<4>);
-template Array map(const Array&, SigmoidDerivative<max_order + 1>);
+template Array map(const Array&, SigmoidDerivative);
 template Array map(const Array&, Silu);
-template Array map(const Array&, SiluDerivative<4>);
-template Array map(const Array&, SiluDerivative<max_order + 1>);
+template Array map(const Array&, SiluDerivative);
 template Array map(const Array&, Softplus);
 
 Array cast(const Array& x, DType dtype) {

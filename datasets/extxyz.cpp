@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
-#include <exception>
 
 #include "core/error.h"
 #include "core/files.h"

@@ -33,7 +33,9 @@ double volume_of(const Mat3& cell) {
   return std::abs(dot(a, cross(b, c)));
 }
 
-double Frame::volume() const { return volume_of(cell); }
+double Frame::volume() const {
+  return volume_of(cell);
+}
 
 std::string Frame::where() const {
   return source + ": frame " + std::to_string(number);

@@ -1,8 +1,9 @@
 #include "datasets/silicon.h"
 
 #include <cmath>
-#include <span>
+#include <iterator>
 #include <string>
+#include <utility>
 
 #include "core/error.h"
 #include "core/random.h"

@@ -20,7 +20,8 @@ struct Plan::Family {
   std::vector<Operand> operands;
   std::vector<Term> terms;
   std::mutex mutex;
-  std::map<std::vector<int>, std::unique_ptr<ContractionProgram>> programs;  // by order
+  std::map<std::vector<int>, std::unique_ptr<ContractionProgram>> programs;       // by order
+  std::map<std::pair<std::vector<int>, int>, std::unique_ptr<Plan>> derivatives;  // by order, power
 };
 
 Plan::Plan(std::vector<Operand> operands, std::vector<Term> terms) {
@@ -69,8 +70,38 @@ const ContractionProgram& Plan::program() const {
   return *program;
 }
 
-Tensor contract(const Plan& plan, const Tensors& inputs, const std::vector<Segments>& indices,
-                int64_t rows) {
+Plan Plan::derivative(int power) const {
+  std::lock_guard lock(family_->mutex);
+  auto& kept = family_->derivatives[{order_, power}];
+  if (kept) return *kept;
+  const size_t inputs = order_.size() - 1;
+  std::vector<Operand> operands;
+  for (size_t i = 1; i <= inputs; ++i) operands.push_back(operand(i));  // x, others, g
+  operands.push_back(operand(0));
+  std::map<std::pair<std::vector<int32_t>, int32_t>, double> merged;  // places and channels
+  for (const Term& term : family_->terms) {
+    std::vector<int32_t> xs;
+    for (int i = 0; i < power; ++i) xs.push_back(term.at[order_[i]]);
+    std::sort(xs.begin(), xs.end());
+    for (int i = 0; i < power; ++i) {
+      std::vector<int32_t> at = xs;
+      at.erase(at.begin() + i);
+      for (size_t k = power; k <= inputs; ++k) at.push_back(term.at[order_[k]]);
+      at.push_back(xs[i]);
+      merged[{std::move(at), term.channels}] += term.coefficient;
+    }
+  }
+  std::vector<Term> terms;
+  for (const auto& [key, coefficient] : merged)
+    terms.push_back({key.first, coefficient, key.second});
+  kept = std::make_unique<Plan>(std::move(operands), std::move(terms));
+  return *kept;
+}
+
+namespace {
+
+Array contract_values(const Plan& plan, const Tensors& inputs, const std::vector<Segments>& indices,
+                      int64_t rows) {
   check(inputs.size() == plan.inputs(), "contract: ", inputs.size(), " inputs for a plan of ",
         plan.inputs());
   auto rows_of = [&](const Operand& operand) -> int64_t {
@@ -99,7 +130,14 @@ Tensor contract(const Plan& plan, const Tensors& inputs, const std::vector<Segme
   if constexpr (cuda_built)
     if (out.on_cuda()) cuda::contract(plan, arrays, indices, rows, out);
   if (out.on_cpu()) contract_kernel(plan, arrays, indices, rows, out);
+  return out;
+}
 
+}  // namespace
+
+Tensor contract(const Plan& plan, const Tensors& inputs, const std::vector<Segments>& indices,
+                int64_t rows) {
+  Array out = contract_values(plan, inputs, indices, rows);
   return record("contract", inputs, out, [=](const Tensors& g, const Needs& needs) {
     Tensors cotangents(inputs.size());
     for (size_t a = 0; a < inputs.size(); ++a) {
@@ -108,6 +146,36 @@ Tensor contract(const Plan& plan, const Tensors& inputs, const std::vector<Segme
       replaced[a] = g[0];
       cotangents[a] =
           reshape(contract(plan.with_output(a), replaced, indices, rows), inputs[a].shape());
+    }
+    return cotangents;
+  });
+}
+
+Tensor contract_power(const Plan& plan, int power, const Tensor& x, const Tensors& others,
+                      const std::vector<Segments>& indices, int64_t rows) {
+  check(power >= 1 && power + others.size() == plan.inputs(), "contract_power: ", power,
+        " times x and ", others.size(), " others for a plan of ", plan.inputs());
+  Tensors inputs(power, x);
+  inputs.insert(inputs.end(), others.begin(), others.end());
+  Array out = contract_values(plan, inputs, indices, rows);
+  Tensors recorded{x};
+  recorded.insert(recorded.end(), others.begin(), others.end());
+  return record("contract_power", recorded, out, [=](const Tensors& g, const Needs& needs) {
+    Tensors cotangents(recorded.size());
+    if (needs[0]) {
+      Tensors rest = others;
+      rest.push_back(g[0]);
+      Plan derivative = plan.derivative(power);
+      Tensor value = power == 1 ? contract(derivative, rest, indices, rows)
+                                : contract_power(derivative, power - 1, x, rest, indices, rows);
+      cotangents[0] = reshape(value, x.shape());
+    }
+    for (size_t a = 0; a < others.size(); ++a) {
+      if (!needs[a + 1]) continue;
+      Tensors replaced = others;
+      replaced[a] = g[0];
+      Tensor value = contract_power(plan.with_output(power + a), power, x, replaced, indices, rows);
+      cotangents[a + 1] = reshape(value, others[a].shape());
     }
     return cotangents;
   });

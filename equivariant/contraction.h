@@ -51,6 +51,10 @@ class Plan {
   size_t terms() const;
   // The plan whose output is input a and whose input a is this plan's output.
   Plan with_output(size_t a) const;
+  // d(output)/dx of a plan whose first `power` inputs are one tensor x, with g for the output:
+  // inputs x (power - 1 times), the other inputs, g; output x. Terms that become equal are merged.
+  // Kept.
+  Plan derivative(int power) const;
   // Terms grouped for the kernels (contraction_program.h); made at the first call.
   const ContractionProgram& program() const;
 
@@ -66,5 +70,10 @@ class Plan {
 // index | rows | 1, width].
 Tensor contract(const Plan& plan, const Tensors& inputs, const std::vector<Segments>& indices,
                 int64_t rows);
+
+// The same with one tensor x as the first `power` inputs: a polynomial of that degree in x. Its
+// cotangent of x is one product with the plan's derivative, instead of one for each place.
+Tensor contract_power(const Plan& plan, int power, const Tensor& x, const Tensors& others,
+                      const std::vector<Segments>& indices, int64_t rows);
 
 }  // namespace casimir

@@ -171,9 +171,9 @@ Tensor SymmetricContraction::operator()(const Tensor& x, const Segments& species
     }
     if (slots.empty()) continue;
     Tensor coefficients = slots.size() == 1 ? slots[0] : concat(slots, 1);
-    Tensors inputs(order.plan.inputs() - 1, x);
-    inputs.push_back(reshape(coefficients, {elements, order.slots * channels}));
-    Tensor part = contract(order.plan, inputs, {species}, x.dim(0));
+    coefficients = reshape(coefficients, {elements, order.slots * channels});
+    int power = static_cast<int>(order.plan.inputs()) - 1;
+    Tensor part = contract_power(order.plan, power, x, {coefficients}, {species}, x.dim(0));
     sum = sum.defined() ? sum + part : part;
   }
   return sum;

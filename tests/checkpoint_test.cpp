@@ -96,6 +96,11 @@ TEST_CASE("checkpoint: best stays when its number is pruned") {
   checkpoints.save(checkpoint_at(2), false);
   CHECK(checkpoints.list().size() == 1);
   CHECK(read_checkpoint(folder / "best.ckpt").state.step == 1);
+  checkpoints.name(checkpoints.list()[0], true);
+  checkpoints.name(checkpoints.list()[0], true);
+  CHECK(read_checkpoint(folder / "best.ckpt").state.step == 2);
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
+    CHECK(entry.path().extension() == ".ckpt");
 }
 
 TEST_CASE("checkpoint: a damaged newest one is reported and the one before used") {

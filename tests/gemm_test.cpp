@@ -73,7 +73,7 @@ double error_of(const Case<T>& s, const std::vector<T>& c) {
   auto b = numbers<T>((s.trans_b ? s.n : s.k) * s.ldb(), 2);
   auto before = numbers<T>(s.m * s.ldc(), 3);
   double worst = 0;
-  const int64_t step = s.m * s.n * s.k / 2000000 + 1;  // of large products every step-th element
+  const int64_t step = s.m * s.n * s.k / 300000 + 1;  // of large products every step-th element
   for (int64_t i = 0; i < s.m; ++i)
     for (int64_t j = 0; j < s.ldc(); ++j) {
       if (j < s.n && (i * s.ldc() + j) % step != 0) continue;

@@ -58,9 +58,27 @@ while [ "$done" -lt "$kills" ]; do
   for file in model.safetensors metrics.jsonl lcurve.csv; do
     cmp "whole/$file" "$run/$file" || { cat "$run.log"; exit 1; }
   done
-  if ls "$run"/*.tmp* "$run"/checkpoints/*.tmp* 2>/dev/null; then
-    echo "half-written files are left in $run"
-    exit 1
-  fi
+  left=$(find "$run" -name '*.tmp*')
+  [ -z "$left" ] || { echo "half-written files are left: $left"; exit 1; }
   echo "$run: same bytes after $done kills in all, $(grep -c '^resumed' "$run.log" || true) resumes"
 done
+
+# SIGTERM, SIGINT and SIGUSR1 save at the next step and end with 75; the same command goes on.
+run=signalled
+for signal in TERM INT USR1; do
+  # An interactive shell's children ignore SIGINT unless started this way.
+  (trap - INT; exec "$program" train run.yaml --run-dir "$run") >>"$run.log" &
+  process=$!
+  while ! grep -q '^\(epoch\|resumed\)' "$run.log" 2>/dev/null && kill -0 "$process" 2>/dev/null; do
+    sleep 0.02
+  done
+  kill -"$signal" "$process"
+  code=0
+  wait "$process" || code=$?
+  [ "$code" -eq 75 ] || { echo "SIG$signal: expected exit code 75, found $code"; cat "$run.log"; exit 1; }
+  grep -q "^stopped by SIG$signal: saved at step" "$run.log"
+  mv "$run.log" "$run.$signal.log"
+done
+"$program" train run.yaml --run-dir "$run" >>"$run.log"
+for file in model.safetensors metrics.jsonl lcurve.csv; do cmp "whole/$file" "$run/$file"; done
+echo "$run: exit code 75 for SIGTERM, SIGINT and SIGUSR1, then the same bytes"

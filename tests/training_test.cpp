@@ -60,6 +60,7 @@ TEST_CASE("training: eight silicon frames are learned by heart") {
   options.data.valid_fraction = 0;
   options.model.mace.hidden_irreps = "8x0e+8x1o";
   options.train.epochs = 160;
+  options.train.save_every_epochs = 160;
   options.train.ema = 0.9;
   options.train.schedule.kind = "cosine";
   REQUIRE(train(request_for(options, folder / "run")) == 0);

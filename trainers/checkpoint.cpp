@@ -191,6 +191,7 @@ void publish_as(const std::string& path, const std::string& name) {
   if (error) fs::copy_file(path, temporary, fs::copy_options::overwrite_existing, error);
   if (!error) fs::rename(temporary, name, error);
   check<IoError>(!error, name, ": cannot be made from ", path, ": ", error.message());
+  fs::remove(temporary, error);  // still there when both were links to the same file
 }
 
 std::string numbered(const std::string& folder, int64_t step) {

@@ -60,22 +60,6 @@ void ErrorTable::add(const Frame& label, const FramePrediction& prediction) {
 
 namespace {
 
-std::string cell(const ErrorSum& sum, double value) {
-  if (!sum.count) return fmt::format("{:>12}", "-");
-  double milli = 1000 * value;
-  return fmt::format("{:>12.{}f}", milli, milli < 1 ? 4 : milli < 100 ? 2 : 1);
-}
-
-std::string row(const std::string& name, size_t width, bool stress, const Errors& e) {
-  std::string text = fmt::format("{:<{}}  {:>6}", name, width, e.frames);
-  text += cell(e.energy, e.energy.rmse()) + cell(e.energy, e.energy.mae());
-  text += cell(e.energy_per_atom, e.energy_per_atom.rmse());
-  text += cell(e.energy_per_atom, e.energy_per_atom.mae());
-  text += cell(e.forces, e.forces.rmse()) + cell(e.forces, e.forces.mae());
-  if (stress) text += cell(e.stress, e.stress.rmse()) + cell(e.stress, e.stress.mae());
-  return text + "\n";
-}
-
 // In milli units; null when there was no label.
 std::string json_value(const char* key, const ErrorSum& sum, double value) {
   return fmt::format(", \"{}\": {}", key, sum.count ? json_number(1000 * value) : "null");
@@ -95,26 +79,6 @@ std::string json_fields(const Errors& e) {
 }
 
 }  // namespace
-
-std::string ErrorTable::text() const {
-  size_t width = 11;
-  for (const auto& [name, errors] : by_config_type) width = std::max(width, name.size());
-  bool stress = total.stress.count > 0;
-  std::string head = fmt::format("{:<{}}  {:>6}", "", width, "");
-  std::string units = fmt::format("{:<{}}  {:>6}", "config_type", width, "frames");
-  const char* names[] = {"E RMSE", "E MAE", "E RMSE", "E MAE",
-                         "F RMSE", "F MAE", "S RMSE", "S MAE"};
-  const char* unit[] = {"meV",   "meV",   "meV/atom", "meV/atom",
-                        "meV/A", "meV/A", "meV/A^3",  "meV/A^3"};
-  for (int i = 0; i < (stress ? 8 : 6); ++i) {
-    head += fmt::format("{:>12}", names[i]);
-    units += fmt::format("{:>12}", unit[i]);
-  }
-  std::string text = head + "\n" + units + "\n";
-  if (by_config_type.size() > 1)
-    for (const auto& [name, errors] : by_config_type) text += row(name, width, stress, errors);
-  return text + row("all", width, stress, total);
-}
 
 std::string ErrorTable::json(double seconds) const {
   std::string text = "{" + json_fields(total);

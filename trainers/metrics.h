@@ -48,8 +48,6 @@ struct ErrorTable {
   std::map<std::string, Errors> by_config_type;
 
   void add(const Frame& label, const FramePrediction& prediction);
-  // A table in meV, meV/A, meV/A^3; one row per config_type when there are several, then the total.
-  std::string text() const;
   // {"frames": ..., "energy_rmse_mev": ..., ..., "by_config_type": {...}}; quantities without any
   // label are null. `seconds` is left out when negative.
   std::string json(double seconds = -1) const;

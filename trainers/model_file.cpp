@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "datasets/frame.h"
+#include "equivariant/irreps.h"
 #include "trainers/registry.h"
 
 namespace casimir {
@@ -78,6 +79,18 @@ MaceConstants constants_of(const Safetensors& file, const std::string& path,
   return constants;
 }
 
+// A model has at least as many weights as its widest layer has channels. Tested before the memory
+// for them is asked for.
+void check_sizes(const Safetensors& file, const std::string& path, const MaceOptions& options) {
+  int64_t widest = std::max(Irreps::parse(options.hidden_irreps).num_irreps(),
+                            Irreps::parse(options.readout_irreps).num_irreps());
+  for (int64_t width : options.radial_mlp) widest = std::max(widest, width);
+  int64_t held = 0;
+  for (const auto& [name, array] : file.arrays) held += array.size();
+  check<DataError>(widest <= held, path, ": its configuration has a layer of ", widest,
+                   " channels, the file holds ", held, " numbers in all");
+}
+
 // The arrays to evaluate with.
 Safetensors plain_arrays(const Safetensors& file) {
   Safetensors plain;
@@ -133,6 +146,7 @@ Model read_model(const Safetensors& file, const std::string& path, std::optional
   ModelOptions options = options_of(config, path);
   if (dtype) options.dtype = *dtype == DType::f64 ? "float64" : "float32";
   MaceConstants constants = constants_of(file, path, options);
+  check_sizes(file, path, options.mace);
   Model model;
   try {
     model = make_model(options, constants, 0, device);
