@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Exact resume under SIGKILL: a training is killed at random moments, each time in a fresh process,
-# and ends with the bytes of an uninterrupted one.
+# A training that is interrupted or runs on other numbers of threads ends with the same bytes: killed
+# with SIGKILL at random moments, each time in a fresh process; stopped by signals; 1, 2 and 4 threads.
 #   tests/kill_resume.sh PROGRAM [KILLS] [SEED]
 set -eu
 program=$(realpath "$1")
@@ -82,3 +82,10 @@ done
 "$program" train run.yaml --run-dir "$run" >>"$run.log"
 for file in model.safetensors metrics.jsonl lcurve.csv; do cmp "whole/$file" "$run/$file"; done
 echo "$run: exit code 75 for SIGTERM, SIGINT and SIGUSR1, then the same bytes"
+
+for threads in 1 2 4; do
+  run=threads$threads
+  "$program" train run.yaml --run-dir "$run" --threads "$threads" >"$run.log"
+  for file in model.safetensors metrics.jsonl lcurve.csv; do cmp "whole/$file" "$run/$file"; done
+done
+echo "1, 2 and 4 threads: the same bytes"

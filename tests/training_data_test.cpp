@@ -57,7 +57,7 @@ TEST_CASE("training data: a label with a weight that no frame has is an error") 
   options.train.stage_two.emplace();
   CHECK(message_of<DataError>([&] { load_data(options); }) ==
         "data.train: no frame has a label for stress (key 'stress' or 'virial'), but "
-        "task.weights.stress is 10");
+        "train.stage_two.weights.stress is 10");
 }
 
 TEST_CASE("training data: labels under other keys are found by name") {
@@ -70,6 +70,11 @@ TEST_CASE("training data: labels under other keys are found by name") {
   CHECK(message_of<DataError>([&] { load_data(options); }) ==
         "data.train: no frame has a label for energy (key 'energy'), but "
         "task.weights.energy is 1");
+  options.task.weights.energy = 0;
+  Data without = load_data(options);
+  CHECK(without.constants.atomic_energies == std::vector<double>{0});
+  CHECK(contains(without.table, "no frame has an energy: the reference energies are 0\n"));
+  options.task.weights.energy = 1;
   options.data.energy_key = "REF_energy";
   CHECK(load_data(options).train[0].frame.energy.has_value());
 }
@@ -114,7 +119,7 @@ TEST_CASE("training data: split, files and checksums") {
   CHECK(load_data(options).train.size() == 2);
   options.data.index = "90:";
   CHECK(message_of<DataError>([&] { load_data(options); }) ==
-        folder / "a.xyz: no frames in the slice '90:' of data.index");
+        folder / "a.xyz: index '90:' selects none of the 10 frames");
 }
 
 TEST_CASE("training data: E0s given, from a file, from the training frames, by least squares") {

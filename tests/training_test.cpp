@@ -59,8 +59,10 @@ TEST_CASE("training: eight silicon frames are learned by heart") {
   RunOptions options = small_run(folder / "si.xyz");
   options.data.valid_fraction = 0;
   options.model.mace.hidden_irreps = "8x0e+8x1o";
-  options.train.epochs = 160;
-  options.train.save_every_epochs = 160;
+  options.model.mace.num_bessel = 8;
+  options.model.mace.radial_mlp = {16};
+  options.train.epochs = options.train.save_every_epochs = 120;
+  options.train.optimizer.lr = 0.03;
   options.train.ema = 0.9;
   options.train.schedule.kind = "cosine";
   REQUIRE(train(request_for(options, folder / "run")) == 0);
@@ -79,7 +81,7 @@ TEST_CASE("training: eight silicon frames are learned by heart") {
   double size = std::sqrt(square / static_cast<double>(errors.forces.count));
   MESSAGE("F RMSE ", errors.forces.rmse(), " of ", size, " eV/A, E RMSE ", errors.energy.rmse(),
           " eV, S RMSE ", errors.stress.rmse(), " eV/A^3");
-  CHECK(errors.forces.rmse() < 0.05 * size);
+  CHECK(errors.forces.rmse() < 0.04 * size);
 }
 
 TEST_CASE("training: stopped and resumed anywhere, it ends with the same bytes") {
@@ -141,6 +143,31 @@ TEST_CASE("training: a damaged newest checkpoint is reported and the one before 
   CHECK(contains(log,
                  "resumed from " + folder.path() + "/run/checkpoints/step-000000006.ckpt: step 6"));
   CHECK(same(outcome(folder / "run"), outcome(folder / "whole")));
+}
+
+TEST_CASE("training: resumes from a named checkpoint, and refuses a missing one") {
+  TemporaryFolder folder;
+  write_silicon(folder / "si.xyz", 8);
+  RunOptions options = full_run(folder / "si.xyz");
+  REQUIRE(train(request_for(options, folder / "run")) == 0);
+  std::vector<std::string> whole = outcome(folder / "run");
+  RunRequest request = request_for(options, folder / "run");
+  request.resume = folder / "run/checkpoints/step-000000009.ckpt";
+  REQUIRE(train(request) == 0);
+  CHECK(same(outcome(folder / "run"), whole));
+  request.resume = folder / "none.ckpt";
+  CHECK(message_of<MissingError>([&] { train(request); }).find("none.ckpt") != std::string::npos);
+}
+
+TEST_CASE("training: max_time ends with exit code 75 and can go on") {
+  TemporaryFolder folder;
+  write_silicon(folder / "si.xyz", 8);
+  RunOptions options = small_run(folder / "si.xyz");
+  options.train.max_time = 1e-6;
+  CHECK(train(request_for(options, folder / "run")) == 75);
+  CHECK(contains(read_file(folder / "run/train.log"),
+                 "stopped by train.max_time: saved at step 1 of epoch 1; the same command goes on "
+                 "from here"));
 }
 
 TEST_CASE("training: a larger max_steps or epochs goes on as if it had always been so") {

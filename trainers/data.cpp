@@ -24,8 +24,7 @@ struct Reader {
     std::vector<Frame> all;
     for (const std::string& path : paths) {
       std::vector<Frame> frames = read_frames(path, options, key, index);
-      check<DataError>(!frames.empty(), path, ": no frames",
-                       index == ":" ? "" : " in the slice '" + index + "' of data.index");
+      check<DataError>(!frames.empty(), key, ": ", path, " holds no frames");
       files.push_back(
           {key, path, static_cast<int64_t>(frames.size()), hex(checksum(read_file(path)))});
       for (Frame& frame : frames) all.push_back(std::move(frame));
@@ -90,10 +89,19 @@ std::vector<int> model_elements(const RunOptions& options, const Sets& sets) {
 }
 
 AtomEnergies reference_energies(const RunOptions& options, const Reader& read, const Sets& sets,
-                                const std::vector<Frame>& single, std::string& note) {
+                                const std::vector<Frame>& single, const std::vector<int>& elements,
+                                std::string& note) {
   const DataOptions& data = options.data;
   if (data.E0s == "given") return given_energies(data.E0_values);
-  if (data.E0s == "least_squares") return least_squares_energies(sets.train, &note);
+  if (data.E0s == "least_squares") {
+    auto labelled = [](const Frame& frame) { return frame.energy.has_value(); };
+    if (std::any_of(sets.train.begin(), sets.train.end(), labelled))
+      return least_squares_energies(sets.train, &note);
+    note = "no frame has an energy: the reference energies are 0";
+    AtomEnergies zeros;
+    for (int number : elements) zeros[number] = 0;
+    return zeros;
+  }
   if (!data.isolated_atoms.empty())
     return isolated_energies(read("data.isolated_atoms", {data.isolated_atoms}, ":"));
   check<DataError>(!single.empty(),
@@ -102,32 +110,46 @@ AtomEnergies reference_energies(const RunOptions& options, const Reader& read, c
   return isolated_energies(single);
 }
 
-// A label with a weight: an error where no frame has it, a note where some lack it.
-void check_label(const std::string& set, const char* label, double weight, int64_t have,
-                 int64_t frames, const std::string& keys, std::string& notes) {
-  if (weight == 0 || frames == 0 || have == frames) return;
-  check<DataError>(have > 0, set, ": no frame has a label for ", label, " (", keys,
-                   "), but task.weights.", label, " is ", weight);
-  notes += fmt::format("{}: {} of {} frames lack {}; they do not count in its loss\n", set,
-                       frames - have, frames, label);
+LabelCounts count_labels(const std::vector<Frame>& frames) {
+  LabelCounts counts;
+  for (const Frame& frame : frames) {
+    ++counts.frames;
+    counts.energy += frame.energy.has_value();
+    counts.forces += !frame.forces.empty();
+    counts.stress += frame.stress.has_value();
+  }
+  return counts;
 }
 
-void check_labels(const std::string& set, std::span<const Sample> samples,
-                  const RunOptions& options, std::string& notes) {
-  LabelCounts have = count_labels(samples);
-  const DataOptions& data = options.data;
-  LossWeights weights = options.task.weights;
-  if (options.train.stage_two) {
-    const LossWeights& second = options.train.stage_two->weights;
-    weights.energy = std::max(weights.energy, second.energy);
-    weights.forces = std::max(weights.forces, second.forces);
-    weights.stress = std::max(weights.stress, second.stress);
+// A label with a weight: an error where no frame has it, a note where some lack it.
+struct LabelCheck {
+  const std::string& set;
+  const RunOptions& options;
+  int64_t frames;
+  std::string& notes;
+
+  void operator()(const char* label, double LossWeights::*weight, int64_t have,
+                  const std::string& keys) const {
+    const std::optional<StageTwoOptions>& second = options.train.stage_two;
+    bool first = options.task.weights.*weight > 0;
+    if (frames == have || !(first || (second && second->weights.*weight > 0))) return;
+    check<DataError>(have > 0, set, ": no frame has a label for ", label, " (", keys, "), but ",
+                     first ? "task" : "train.stage_two", ".weights.", label, " is ",
+                     first ? options.task.weights.*weight : second->weights.*weight);
+    notes += fmt::format("{}: {} of {} frames lack {}; they do not count in its loss\n", set,
+                         frames - have, frames, label);
   }
-  auto key = [](const std::string& name) { return "key '" + name + "'"; };
-  check_label(set, "energy", weights.energy, have.energy, have.frames, key(data.energy_key), notes);
-  check_label(set, "forces", weights.forces, have.forces, have.frames, key(data.forces_key), notes);
-  check_label(set, "stress", weights.stress, have.stress, have.frames,
-              key(data.stress_key) + " or '" + data.virial_key + "'", notes);
+};
+
+void check_labels(const std::string& set, const std::vector<Frame>& frames,
+                  const RunOptions& options, std::string& notes) {
+  LabelCounts have = count_labels(frames);
+  const DataOptions& data = options.data;
+  LabelCheck check_label{set, options, have.frames, notes};
+  check_label("energy", &LossWeights::energy, have.energy, "key '" + data.energy_key + "'");
+  check_label("forces", &LossWeights::forces, have.forces, "key '" + data.forces_key + "'");
+  check_label("stress", &LossWeights::stress, have.stress,
+              "key '" + data.stress_key + "' or '" + data.virial_key + "'");
 }
 
 MaceConstants make_constants(const RunOptions& options, const std::vector<Sample>& train,
@@ -184,12 +206,12 @@ Data load_data(const RunOptions& options) {
     apply_type_weights(sets.valid, options.data);
   }
   std::string notes, e0_note;
+  check_labels("data.train", sets.train, options, notes);
+  check_labels("data.valid", sets.valid, options, notes);
   std::vector<int> elements = model_elements(options, sets);
-  AtomEnergies e0s = reference_energies(options, read, sets, single, e0_note);
+  AtomEnergies e0s = reference_energies(options, read, sets, single, elements, e0_note);
   data.train = prepare_samples(std::move(sets.train), elements, r_max);
   data.valid = prepare_samples(std::move(sets.valid), elements, r_max);
-  check_labels("data.train", data.train, options, notes);
-  check_labels("data.valid", data.valid, options, notes);
   data.constants = make_constants(options, data.train, elements, e0s);
   BatchOptions batches;
   batches.max_edges = options.train.max_edges.value_or(0);
