@@ -131,7 +131,7 @@ CASIMIR_HD inline T fast_log1p_unit(T y) {
   return 2 * (z + z * (q * p));
 }
 
-// ---- one input ---------------------------------------------------------------------------------
+// One input.
 
 struct Neg {
   template <class T>
@@ -311,7 +311,7 @@ struct SiluDerivative {
   }
 };
 
-// ---- two inputs --------------------------------------------------------------------------------
+// Two inputs.
 
 struct Add {
   template <class T>

@@ -52,8 +52,7 @@ void gather_rows(const Array& x, const Segments& index, Array& out) {
   });
 }
 
-// ---- reductions over the rows of one target
-// ----------------------------------------------------------
+// Reductions over the rows of one target.
 
 // Rows order[begin, end) of x reduced into `out` [width], starting from its first row.
 template <class T, class F>

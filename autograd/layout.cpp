@@ -30,8 +30,7 @@ void copy_range(const Array& x, const AxisView& vx, int64_t from, Array& out, co
   });
 }
 
-// ---- permute
-// ---------------------------------------------------------------------------------------
+// Permute.
 
 // The loops of a permutation, in the order of the output, neighbours that stay together joined.
 struct Permutation {

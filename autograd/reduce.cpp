@@ -17,8 +17,7 @@ void expand(const Array& x, Array& out);
 
 namespace {
 
-// ---- which axes
-// ----------------------------------------------------------------------------------
+// Which axes.
 
 std::vector<bool> axis_mask(const char* op, const Tensor& x, const std::vector<int>& axes) {
   std::vector<bool> mask(x.rank(), axes.empty());
@@ -41,8 +40,7 @@ Shape reduced_shape(const Shape& shape, const std::vector<bool>& mask, bool keep
   return Shape(std::span<const int64_t>(sizes));
 }
 
-// ---- kernels over [outer, n, inner]
-// --------------------------------------------------------------
+// Kernels over [outer, n, inner].
 
 constexpr int64_t row_block = 4096;  // elements of a long axis that one partial sum takes
 
@@ -216,8 +214,7 @@ void logsumexp_axis(const T* x, const AxisView& v, T* out) {
   });
 }
 
-// ---- several axes: neighbours together, then one group after the other
-// -----------------------------
+// Several axes: neighbours together, then one group after the other.
 
 // Reduces the axes of the mask with one_axis(array, view) -> array of outer * inner elements.
 template <class F>

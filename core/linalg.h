@@ -1,6 +1,7 @@
 // Small dense linear algebra on the CPU in f64, by LAPACK.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <vector>
 

@@ -176,7 +176,7 @@ class Contraction {
 
   void run() {
     if (!output_index_ && !shared_output_) {
-      parallel_for(rows_, grain_for(program_.work), [&](int64_t begin, int64_t end) {
+      parallel_for(rows_, grain(program_.work), [&](int64_t begin, int64_t end) {
         Workspace work = workspace();
         for (int64_t e = begin; e < end; ++e) {
           T* out = out_ + e * width_;
@@ -190,6 +190,10 @@ class Contraction {
   }
 
  private:
+  // Multiply-adds of a chunk of work: some tens of microseconds.
+  static int64_t grain(int64_t work) {
+    return std::max<int64_t>(1, (int64_t{1} << 19) / std::max<int64_t>(1, work));
+  }
   static constexpr int64_t task_rows = 64;  // longest piece of a segment that one task adds up
   static constexpr int batch = 16;          // rows whose coefficients are kept at a time
 
@@ -346,7 +350,7 @@ class Contraction {
     for (Task& task : tasks)
       if (!task.out) task.out = next, next += width_;
     int64_t rows_per_task = std::max<int64_t>(1, rows_ / std::max<int64_t>(1, tasks.size()));
-    parallel_for(static_cast<int64_t>(tasks.size()), grain_for(program_.work * rows_per_task),
+    parallel_for(static_cast<int64_t>(tasks.size()), grain(program_.work * rows_per_task),
                  [&](int64_t begin, int64_t end) {
                    Workspace work = workspace();
                    for (int64_t i = begin; i < end; ++i) {

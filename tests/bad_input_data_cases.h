@@ -103,9 +103,12 @@ const BadInput bad_xyz_cases[] = {
     {"no frame with energy", "train good.yaml --run-dir run data.train=[bad.xyz]", "bad.xyz", "",
      "1\nProperties=species:S:1:pos:R:3:forces:R:3\nSi 0 0 0 0 0 "
      "0\n1\nProperties=species:S:1:pos:R:3:forces:R:3\nSi 0 0 0 0 0 1\n",
-     65, "reference energies by least squares: no frame has an energy"},
+     65,
+     "data.train: no frame has a label for energy (key 'energy'), but task.weights.energy is 1"},
     {"a label key that no frame has", "train good.yaml --run-dir run data.energy_key=REF_energy",
-     "", "", "", 65, "reference energies by least squares: no frame has an energy"},
+     "", "", "", 65,
+     "data.train: no frame has a label for energy (key 'REF_energy'), but task.weights.energy is "
+     "1"},
     {"one frame to train on", "train good.yaml --run-dir run data.index=0:1", "", "", "", 65,
      "data.train: expected at least 2 frames to split validation off, found 1; give data.valid, or "
      "data.valid_fraction: 0"},

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A training that is interrupted or runs on other numbers of threads ends with the same bytes: killed
-# with SIGKILL at random moments, each time in a fresh process; stopped by signals; 1, 2 and 4 threads.
+# A training that is interrupted, or runs on other numbers of threads, ends with the same bytes:
+# killed with SIGKILL at random moments, each time in a fresh process; stopped by signals; with 1, 2
+# and 4 threads.
 #   tests/kill_resume.sh PROGRAM [KILLS] [SEED]
 set -eu
 program=$(realpath "$1")
@@ -19,7 +20,7 @@ task: {weights: {energy: 1, forces: 10, stress: 100}}
 train:
   epochs: 6
   batch_size: 2
-  save_every_steps: 3
+  save_every_steps: 1
   optimizer: {lr: 0.005}
   schedule: {kind: plateau, patience: 1, factor: 0.5}
   stage_two: {start_epoch: 4}
@@ -30,9 +31,14 @@ begin=$(milliseconds)
 "$program" train run.yaml --run-dir whole >whole.log
 whole=$(($(milliseconds) - begin))
 steps=$(tail -n 1 whole/metrics.jsonl | sed 's/.*"step": \([0-9]*\).*/\1/')
-echo "uninterrupted: $steps steps in $whole ms"
+begin=$(milliseconds)
+"$program" train run.yaml --run-dir whole >>whole.log
+startup=$(($(milliseconds) - begin)) # a finished training only starts up
+window=$((startup + 2 * (whole - startup) / steps + 1))
+echo "uninterrupted: $steps steps in $whole ms, start-up $startup ms; kills within $window ms of a start"
 
-# One run after the other until there were enough kills; each must end like the first.
+# Killed within the first two steps or so of every process, so that one run takes most or all of the kills; a run that
+# ends before is followed by another. Each must end like the first.
 done=0 runs=0
 while [ "$done" -lt "$kills" ]; do
   runs=$((runs + 1))
@@ -44,8 +50,7 @@ while [ "$done" -lt "$kills" ]; do
     fi
     "$program" train run.yaml --run-dir "$run" >>"$run.log" &
     process=$!
-    # From the start-up to half of the whole time, in fine steps.
-    wait_ms=$((RANDOM * (whole / 2 + 1) / 32768))
+    wait_ms=$((RANDOM * window / 32768))
     sleep "$((wait_ms / 1000)).$(printf %03d $((wait_ms % 1000)))"
     if kill -KILL "$process" 2>/dev/null; then
       wait "$process" 2>/dev/null && break # it had just ended
@@ -75,7 +80,7 @@ for signal in TERM INT USR1; do
   kill -"$signal" "$process"
   code=0
   wait "$process" || code=$?
-  [ "$code" -eq 75 ] || { echo "SIG$signal: expected exit code 75, found $code"; cat "$run.log"; exit 1; }
+  [ "$code" -eq 75 ] || { cat "$run.log"; echo "SIG$signal: exit code $code, not 75"; exit 1; }
   grep -q "^stopped by SIG$signal: saved at step" "$run.log"
   mv "$run.log" "$run.$signal.log"
 done

@@ -14,8 +14,7 @@ inline const Draw any = [](Setup& s, Shape shape) { return s.normal(shape); };
 inline const Draw away_from_zero = [](Setup& s, Shape shape) { return s.kinked(shape); };
 inline const Draw positive = [](Setup& s, Shape shape) { return s.uniform(shape, 0.5, 3); };
 
-// ---- rows of one shape of op
-// ---------------------------------------------------------------------
+// Rows of one shape of op.
 
 inline OpCase unary(const char* op, const char* what, std::function<Tensor(const Tensor&)> f,
                     Scalar reference, Draw draw = any, CaseOptions options = {}) {
@@ -160,8 +159,7 @@ inline void add_unary(std::vector<OpCase>& table) {
       {.order = 0, .accepts = "type rank size", .finite = "zero equal"}));
 }
 
-// ---- reductions
-// ------------------------------------------------------------------------------------
+// Reductions.
 
 // All varieties of axes of a [rows, 3, 4] tensor. `fold` from `start`; `finish` of the folded value
 // and the number of values.

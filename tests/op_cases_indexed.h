@@ -5,8 +5,7 @@
 
 namespace casimir::test {
 
-// ---- products
-// --------------------------------------------------------------------------------------
+// Products.
 
 inline Naive naive_matmul(const Naive& a, const Naive& b, bool trans_a, bool trans_b) {
   const int64_t m = a.shape[trans_a ? -1 : -2], k = a.shape[trans_a ? -2 : -1];
@@ -50,8 +49,7 @@ inline void add_matmul(std::vector<OpCase>& table) {
     }
 }
 
-// ---- layout
-// ----------------------------------------------------------------------------------------
+// Layout.
 
 inline OpCase layout(const char* op, const char* what, Shape tail,
                      std::function<Tensor(const Tensor&)> f,
@@ -161,8 +159,7 @@ inline void add_layout(std::vector<OpCase>& table) {
                      {.free = {{axis}, {axis}, {axis}}}});
 }
 
-// ---- by index
-// --------------------------------------------------------------------------------------
+// By index.
 
 // out[t, ...] over the rows of target t, folded from `start`.
 inline Naive naive_segments(const Naive& x, const Segments& index, double start,
@@ -228,8 +225,7 @@ inline void add_indexed(std::vector<OpCase>& table) {
     }
 }
 
-// ---- rows times the matrix of their group
-// --------------------------------------------------------------
+// Rows times the matrix of their group.
 
 inline void add_grouped(std::vector<OpCase>& table) {
   for (bool sorted : {false, true}) {
