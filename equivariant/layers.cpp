@@ -31,24 +31,29 @@ Linear::Linear(Parameters::Scope p, const Irreps& in, const Irreps& out, Options
   }
 }
 
-Tensor Linear::operator()(const Tensor& x, const Segments& species) const {
+Tensor Linear::flat_weights() const {
   Tensors flat;
   for (const Tensor& w : weights) flat.push_back(reshape(w, {groups, w.size() / groups}));
-  return mix(plan, x, flat.size() == 1 ? flat[0] : concat(flat, 1), species);
+  return flat.size() == 1 ? flat[0] : concat(flat, 1);
 }
 
-RadialMlp::RadialMlp(Parameters::Scope p, const std::vector<int64_t>& sizes) {
+Tensor Linear::operator()(const Tensor& x, const Segments& species) const {
+  return mix(plan, x, flat_weights(), species);
+}
+
+RadialMlp::RadialMlp(Parameters::Scope p, const std::vector<int64_t>& sizes, double gain,
+                     const Init& init)
+    : gain(gain) {
   for (size_t k = 0; k + 1 < sizes.size(); ++k)
-    weights.push_back((p / ("layer_" + std::to_string(k)))
-                          .get("weight", {sizes[k], sizes[k + 1]}, init::normal()));
+    weights.push_back(
+        (p / ("layer_" + std::to_string(k))).get("weight", {sizes[k], sizes[k + 1]}, init));
 }
 
 Tensor RadialMlp::operator()(const Tensor& x) const {
   Tensor h = x;
   for (size_t k = 0; k < weights.size(); ++k) {
     // The weights carry the normalisations: they are smaller than the activations.
-    double factor =
-        (k ? silu_normalization : 1) / std::sqrt(static_cast<double>(weights[k].dim(0)));
+    double factor = (k ? gain : 1) / std::sqrt(static_cast<double>(weights[k].dim(0)));
     h = matmul(h, weights[k] * factor);
     if (k + 1 < weights.size()) h = silu(h);
   }
@@ -179,6 +184,37 @@ Tensor SymmetricContraction::operator()(const Tensor& x, const Segments& species
   return sum;
 }
 
+namespace {
+
+// The parity of the gates of a gated block, whose first gate is `first`.
+int gate_parity(const Irreps& gates, int64_t first, const MulIrrep& block) {
+  int64_t begin = 0;
+  for (const MulIrrep& gate : gates) {
+    if (first < begin + gate.mul) {
+      check(first + block.mul <= begin + gate.mul, "Gate: ", block.mul, "x", block.ir.text(),
+            " has gates of several irreps: ", gates.text());
+      return gate.ir.p;
+    }
+    begin += gate.mul;
+  }
+  fail<ShapeError>("Gate: too few gates: ", gates.text());
+}
+
+Tensor activate(const Tensor& x, const Irreps& irreps) {
+  Tensors parts;
+  int64_t at = 0;
+  for (const MulIrrep& block : irreps) {
+    check(block.ir.l == 0, "Gate: expected scalars, found ", irreps.text());
+    Tensor part = irreps.size() == 1 ? x : slice(x, 1, at, at + block.mul);
+    parts.push_back(block.ir.p > 0 ? silu(part) * silu_normalization
+                                   : tanh(part) * tanh_normalization);
+    at += block.mul;
+  }
+  return parts.size() == 1 ? parts[0] : concat(parts, 1);
+}
+
+}  // namespace
+
 Irreps Gate::irreps_in() const {
   std::vector<MulIrrep> blocks(scalars.begin(), scalars.end());
   blocks.insert(blocks.end(), gates.begin(), gates.end());
@@ -187,7 +223,11 @@ Irreps Gate::irreps_in() const {
 }
 Irreps Gate::irreps_out() const {
   std::vector<MulIrrep> blocks(scalars.begin(), scalars.end());
-  blocks.insert(blocks.end(), gated.begin(), gated.end());
+  int64_t gate = 0;
+  for (const MulIrrep& block : gated) {
+    blocks.push_back({block.mul, {block.ir.l, block.ir.p * gate_parity(gates, gate, block)}});
+    gate += block.mul;
+  }
   return Irreps(std::move(blocks));
 }
 
@@ -198,9 +238,9 @@ Tensor Gate::operator()(const Tensor& x) const {
         irreps_in().dim(), ", found ", x.shape());
   const int64_t rows = x.dim(0), s = scalars.dim(), g = gates.dim();
   Tensors parts;
-  if (s) parts.push_back(silu(slice(x, 1, 0, s)) * silu_normalization);
+  if (s) parts.push_back(activate(slice(x, 1, 0, s), scalars));
   if (g) {
-    Tensor open = silu(slice(x, 1, s, s + g)) * silu_normalization;
+    Tensor open = activate(slice(x, 1, s, s + g), gates);
     int64_t at = s + g, gate = 0;
     for (const MulIrrep& block : gated) {
       Tensor values = reshape(slice(x, 1, at, at + block.dim()), {rows, block.ir.dim(), block.mul});

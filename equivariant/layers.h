@@ -12,9 +12,10 @@
 
 namespace casimir {
 
-// e3nn's normalize2mom constant of silu, E[silu(z)^2]^(-1/2) for normal z, with the digits of e3nn
-// 0.4.4 (its estimate from a million samples), so that weights carry over.
+// e3nn's normalize2mom constants, E[f(z)^2]^(-1/2) for normal z, with the digits of e3nn 0.4.4 to
+// 0.6.0 (its estimate from a million samples), so that weights carry over.
 inline constexpr double silu_normalization = 1.6791767923989418;
+inline constexpr double tanh_normalization = 1.5937334472592695;
 
 // e3nn's o3.Linear: every output irrep mixes the inputs of the same irrep; weight_IR [inputs,
 // outputs], scaled by 1/sqrt(inputs). With `groups` the matrix depends on the row's group:
@@ -36,13 +37,16 @@ struct Linear {
       : Linear(p, in, out, Options{}) {}
   // x [rows, in.dim()] -> [rows, out.dim()]; species: rows -> groups.
   Tensor operator()(const Tensor& x, const Segments& species = {}) const;
+  Tensor flat_weights() const;  // [groups, plan.weight_size]
 };
 
-// e3nn's FullyConnectedNet: hidden layers silu, normalised to unit second moment; x @ W / sqrt(in);
-// no bias.
+// e3nn's FullyConnectedNet: hidden layers silu, times `gain`: normalised to unit second moment;
+// x @ W / sqrt(in); no bias.
 struct RadialMlp {
   Tensors weights;  // layer_K.weight [in, out]
-  RadialMlp(Parameters::Scope p, const std::vector<int64_t>& sizes);
+  double gain;
+  RadialMlp(Parameters::Scope p, const std::vector<int64_t>& sizes,
+            double gain = silu_normalization, const Init& init = init::normal());
   Tensor operator()(const Tensor& x) const;  // [rows, sizes.front()] -> [rows, sizes.back()]
 };
 
@@ -112,8 +116,10 @@ struct SymmetricContraction {
   Tensor operator()(const Tensor& x, const Segments& species) const;
 };
 
-// e3nn's Gate: silu on the scalars, and the gated irreps each times the silu of its own gate. Input
-// irreps: scalars, gates, gated, in this order.
+// e3nn's Gate: the scalars activated, and the gated irreps each times its own activated gate, a
+// scalar. Even scalars and gates: silu; odd ones: tanh, which is odd, so that they keep their
+// parity; both normalised to unit second moment. Input irreps: scalars, gates, gated, in this
+// order.
 struct Gate {
   Irreps scalars, gates, gated;
   Irreps irreps_in() const;

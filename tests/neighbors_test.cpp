@@ -146,6 +146,53 @@ TEST_CASE("neighbors: awkward cells equal matscipy edge for edge") {
 TEST_CASE("neighbors: OC20 structures equal matscipy") {
   compare_data_set("is2re", "oc20/is2re/is2re_8_initial.extxyz");
 }
+// OC20's offsets belong to r[sender] - r[receiver]: minus ours. Its list keeps at most the 50
+// nearest senders of each receiver: all of its edges are ours, and what it leaves out is no nearer
+// than what it keeps (positions in f32: to 1e-5 A).
+TEST_CASE(
+    "neighbors: the ready-made list of OC20's first systems is ours, but for its limit of 50") {
+  Safetensors file =
+      read_safetensors(CASIMIR_SOURCE_DIR "/tests/reference/is2re_edges.safetensors");
+  size_t total = 0, shared = 0, wrong = 0;
+  for (std::string k : {"0/", "1/", "2/"}) {
+    const Array &positions = file.at(k + "positions"), &cell = file.at(k + "cell");
+    std::vector<Vec3> r(positions.shape()[0]);
+    for (size_t i = 0; i < r.size(); ++i)
+      std::copy_n(&positions.values<double>()[3 * i], 3, r[i].begin());
+    Mat3 lattice;
+    std::copy_n(cell.values<double>().begin(), 9, lattice.begin());
+    std::vector<Edge> ours = edges_of(find_neighbors(r, lattice, {true, true, true}, 6.0)), theirs;
+    auto sender = file.at(k + "sender").values<uint8_t>(),
+         receiver = file.at(k + "receiver").values<uint8_t>();
+    auto offset = file.at(k + "offset").values<uint8_t>();
+    for (size_t e = 0; e < sender.size(); ++e)
+      theirs.push_back({sender[e], receiver[e], 128 - offset[3 * e], 128 - offset[3 * e + 1],
+                        128 - offset[3 * e + 2]});
+    auto length = [&](const Edge& e) {
+      Vec3 s = cartesian_shift({e[2], e[3], e[4]}, lattice);
+      double squares = 0;
+      for (int c = 0; c < 3; ++c) squares += std::pow(r[e[1]][c] - r[e[0]][c] + s[c], 2);
+      return std::sqrt(squares);
+    };
+    std::sort(ours.begin(), ours.end());
+    std::sort(theirs.begin(), theirs.end());
+    std::vector<double> farthest(r.size(), 0);
+    std::vector<int> kept(r.size(), 0);
+    for (const Edge& e : theirs) {
+      shared += std::binary_search(ours.begin(), ours.end(), e);
+      farthest[e[1]] = std::max(farthest[e[1]], length(e));
+      ++kept[e[1]];
+    }
+    for (const Edge& e : ours)
+      if (!std::binary_search(theirs.begin(), theirs.end(), e)) {
+        wrong += kept[e[1]] < 49 || length(e) < farthest[e[1]] - 1e-5;
+      }
+    total += theirs.size();
+  }
+  CHECK(total == 11596);
+  CHECK(shared == total);
+  CHECK(wrong == 0);
+}
 TEST_CASE("neighbors: 1000 random MPtrj frames equal matscipy") {
   compare_data_set("mptrj_random", "mptrj/mptrj-random-1k.xyz");
 }
