@@ -5,7 +5,7 @@
 # processors and number types, has not grown further by then. At the end it has, and there the
 # promise counts: a force RMSE on frames that were not seen of at most 3 % of the forces' spread.
 cmake_minimum_required(VERSION 3.25)
-set(RECORDED 128.6)
+set(RECORDED 141.144)
 set(MOST_PERCENT 3)
 get_filename_component(root "${CMAKE_CURRENT_LIST_DIR}/.." ABSOLUTE)
 file(REMOVE_RECURSE "${FOLDER}")
