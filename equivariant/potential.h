@@ -13,9 +13,9 @@ namespace casimir {
 // A batch of structures as one graph. Edges go from sender to receiver.
 struct Graph {
   int64_t nodes = 0, edges = 0, graphs = 0;
-  Tensor positions;  // [nodes, 3], A
-  Tensor shifts;     // [edges, 3], A: periodic image of the sender's... vector = r[receiver] -
-                     // r[sender] + shift
+  // [edges, 3], A, from sender to receiver, periodic images included. Formed in f64 from the
+  // positions: absolute positions far from the origin have no digits to spare in f32.
+  Tensor edge_vectors;
   Segments sender, receiver;  // edges -> nodes
   Segments species;           // nodes -> elements of the model
   Segments node_graph;        // nodes -> graphs
@@ -36,6 +36,9 @@ class Potential {
   // because total energies need more digits than f32 has.
   virtual const std::vector<double>& reference_energies() const = 0;
 };
+
+// The edge vectors when every node moves by its row of `displacements` [nodes, 3].
+Tensor displaced_vectors(const Graph& graph, const Tensor& displacements);
 
 struct Prediction {
   Tensor energy;  // [graphs], eV, without the reference energies

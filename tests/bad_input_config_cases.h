@@ -77,7 +77,7 @@ const BadInput bad_yaml_cases[] = {
     {"no r_max at all", train_it, "bad.yaml", "r_max: 4.0", "r_max: 0", 78,
      "bad.yaml:8:10: model.r_max: expected a positive number, found '0'"},
     {"an unknown model", train_it, "bad.yaml", "kind: mace", "kind: mase", 78,
-     "bad.yaml:7:9: model.kind: expected one of mace, found 'mase'; did you mean 'mace'?"},
+     "bad.yaml:7:9: model.kind: expected one of mace, nequip, found 'mase'; did you mean 'mace'?"},
     {"an unknown kind of data", train_it, "bad.yaml", "kind: extxyz", "kind: xyz", 78,
      "bad.yaml:3:9: data.kind: expected one of extxyz, found 'xyz'"},
     {"an unknown task", train_it, "bad.yaml", "kind: energy_forces", "kind: energy", 78,

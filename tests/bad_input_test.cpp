@@ -290,7 +290,7 @@ TEST_CASE("bad input: whole files that hold no model") {
     };
   };
   expect(configure("kind: mace", "kind: other"),
-         "its configuration: config:2:9: model.kind: expected one of mace, found 'other'");
+         "its configuration: config:2:9: model.kind: expected one of mace, nequip, found 'other'");
   expect(
       configure("4x0e", "8x0e"),
       "mis-shaped: node_embedding.weight is [1, 4], model has [1, 8], "

@@ -27,9 +27,7 @@ struct Interaction {
 // Rounding is a share of what is added up, not of a sum that may cancel.
 void add_sizes(const Model& model, const Graph& graph, std::span<const int64_t> which,
                std::vector<Interaction>& results) {
-  Tensor vectors = gather(graph.positions, graph.receiver) - gather(graph.positions, graph.sender) +
-                   graph.shifts;
-  Tensor energies = model.potential->node_energies(graph, vectors);
+  Tensor energies = model.potential->node_energies(graph, graph.edge_vectors);
   std::vector<double> node = energies.array().cast(DType::f64).to_vector<double>();
   for (size_t i = 0; i < node.size(); ++i)
     results[which[graph.node_graph[static_cast<int64_t>(i)]]].size += std::abs(node[i]);
@@ -162,16 +160,6 @@ std::vector<Vec3> random_direction(size_t atoms, Random& random) {
   return direction;
 }
 
-// Positions far from the origin are rounded more: by 6e-8 of themselves in f32.
-double symmetry_bound(DType dtype, const std::vector<Frame>& frames) {
-  if (dtype == DType::f64) return 1e-11;
-  double farthest = 5;  // A
-  for (const Frame& frame : frames)
-    for (const Vec3& position : frame.positions)
-      for (double coordinate : position) raise(farthest, std::abs(coordinate));
-  return 1e-5 * farthest / 5;
-}
-
 bool bulk(const Frame& frame) {
   return frame.pbc[0] && frame.pbc[1] && frame.pbc[2];
 }
@@ -196,7 +184,7 @@ std::vector<CheckResult> check_symmetry(const Model& model, const std::vector<Fr
       matrices.push_back(matrix);
     }
     const std::vector<Interaction> after = interactions(model, moved);
-    const double bound = symmetry_bound(model.dtype(), moved);
+    const double bound = model.dtype() == DType::f64 ? 1e-11 : 1e-5;
     Differences differences{model.constants.scale};
     for (size_t i = 0; i < frames.size(); ++i)
       differences.add(before[i], after[i], orders[i], matrices[i]);

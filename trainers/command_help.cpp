@@ -65,7 +65,8 @@ std::string config_help_text() {
   return "Keys of a configuration, as `casimir train` reads them. On the command line the same "
          "keys "
          "are\nwritten with dots: train.optimizer.lr=1e-3\n\n" +
-         to_help<RunOptions>();
+         to_help<RunOptions>() + "\nWith model.kind: nequip, instead of the keys of mace:\n\n" +
+         to_help<NequipOptions>({}, 2);
 }
 
 std::string version_text() {

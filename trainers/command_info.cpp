@@ -78,8 +78,8 @@ void print_model(const InfoCommand& command, const std::string& path, const Cons
               << bytes_text(static_cast<double>(fs::file_size(path))) << "\n";
   print_line(console, "elements", symbols_of(constants.elements));
   print_line(console, "r_max", number_text(model.potential->r_max()) + " A");
-  print_line(console, "hidden irreps", model.options.mace.hidden_irreps);
-  print_line(console, "layers", std::to_string(model.options.mace.num_interactions));
+  print_line(console, "hidden irreps", model.options.hidden_irreps());
+  print_line(console, "layers", std::to_string(model.options.layers()));
   print_line(console, "avg_num_neighbors", number_text(constants.avg_num_neighbors));
   print_line(console, "scale", number_text(constants.scale) + " eV");
   print_line(console, "shift", number_text(constants.shift) + " eV/atom");

@@ -192,7 +192,7 @@ std::vector<Frame> read_frames(const std::string& path, const DataOptions& optio
 Data load_data(const RunOptions& options) {
   Data data;
   Reader read{options.data, data.files};
-  double r_max = options.model.mace.r_max;
+  double r_max = options.model.r_max();
   std::vector<Frame> frames = read("data.train", options.data.train, options.data.index);
   std::vector<Frame> single;
   if (options.data.E0s == "isolated") single = take_isolated_atoms(frames, r_max);

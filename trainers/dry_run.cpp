@@ -72,7 +72,7 @@ int dry_run(const RunOptions& options) {
   if (options.train.max_steps) steps = std::min(steps, *options.train.max_steps);
   std::string text =
       fmt::format("model {} {}  {} parameters in {}\n", options.model.kind,
-                  options.model.mace.hidden_irreps, model.parameters->size(), options.model.dtype);
+                  options.model.hidden_irreps(), model.parameters->size(), options.model.dtype);
   text +=
       fmt::format("device {}  threads {}  {}\n", options.step.device, num_threads(), cpu_name());
   text += fmt::format("largest batch: {} frames, {} atoms, {} edges\n", largest.graphs,

@@ -79,12 +79,27 @@ MaceConstants constants_of(const Safetensors& file, const std::string& path,
   return constants;
 }
 
-// A model has at least as many weights as its widest layer has channels. Tested before the memory
-// for them is asked for.
-void check_sizes(const Safetensors& file, const std::string& path, const MaceOptions& options) {
+int64_t widest_layer(const MaceOptions& options) {
   int64_t widest = std::max(Irreps::parse(options.hidden_irreps).num_irreps(),
                             Irreps::parse(options.readout_irreps).num_irreps());
   for (int64_t width : options.radial_mlp) widest = std::max(widest, width);
+  return widest;
+}
+
+int64_t widest_layer(const NequipOptions& options) {
+  int64_t widest = std::max(options.num_features[0], options.type_embed_num_features.value_or(1));
+  for (const auto& widths : {options.radial_mlp, options.readout_mlp})
+    for (int64_t width : widths) widest = std::max(widest, width);
+  if (options.num_layers > 1)  // one layer has no features of l > 0
+    for (int64_t width : options.num_features) widest = std::max(widest, width);
+  return widest;
+}
+
+// A model has at least as many weights as its widest layer has channels. Tested before the memory
+// for them is asked for.
+void check_sizes(const Safetensors& file, const std::string& path, const ModelOptions& options) {
+  const int64_t widest =
+      options.kind == "nequip" ? widest_layer(options.nequip) : widest_layer(options.mace);
   int64_t held = 0;
   for (const auto& [name, array] : file.arrays) held += array.size();
   check<DataError>(widest <= held, path, ": its configuration has a layer of ", widest,
@@ -146,7 +161,7 @@ Model read_model(const Safetensors& file, const std::string& path, std::optional
   ModelOptions options = options_of(config, path);
   if (dtype) options.dtype = *dtype == DType::f64 ? "float64" : "float32";
   MaceConstants constants = constants_of(file, path, options);
-  check_sizes(file, path, options.mace);
+  check_sizes(file, path, options);
   Model model;
   try {
     model = make_model(options, constants, 0, device);

@@ -63,7 +63,10 @@ void ModelOptions::fields(Fields& f) {
     positive());
   f("scale", scale, "scale of the interaction energy, eV; absent: RMS force component", positive());
   f("shift", shift, "energy added per atom, eV; absent: mean of (E - sum of E0) / atoms");
-  mace.fields(f);
+  if (kind == "nequip")
+    nequip.fields(f);
+  else
+    mace.fields(f);
 }
 
 void LossWeights::fields(Fields& f) {

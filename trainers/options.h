@@ -9,6 +9,7 @@
 
 #include "core/config.h"
 #include "equivariant/models/mace.h"
+#include "equivariant/models/nequip.h"
 
 namespace casimir {
 
@@ -34,9 +35,16 @@ struct ModelOptions {
   std::string dtype = "float32";
   std::vector<std::string> elements;                      // empty: those of the data
   std::optional<double> avg_num_neighbors, scale, shift;  // absent: from the data
-  MaceOptions mace;                                       // its keys stand in the same section
+  // The keys of the kind stand in the same section.
+  MaceOptions mace;
+  NequipOptions nequip;
 
   DType type() const { return dtype == "float64" ? DType::f64 : DType::f32; }
+  double r_max() const { return kind == "nequip" ? nequip.r_max : mace.r_max; }
+  int64_t layers() const { return kind == "nequip" ? nequip.num_layers : mace.num_interactions; }
+  std::string hidden_irreps() const {
+    return kind == "nequip" ? nequip.hidden_irreps().text() : mace.hidden_irreps;
+  }
   void fields(Fields& f);
 };
 

@@ -12,6 +12,13 @@ std::unique_ptr<Potential> make_mace_model(Parameters::Scope scope, const ModelO
   return make_mace(scope, options.mace, constants);
 }
 
+std::unique_ptr<Potential> make_nequip_model(Parameters::Scope scope, const ModelOptions& options,
+                                             const MaceConstants& constants) {
+  std::vector<std::string> symbols;
+  for (int number : constants.elements) symbols.push_back(symbol_of(number));
+  return make_nequip(scope, options.nequip, constants, symbols);
+}
+
 std::vector<Frame> read_extxyz_frames(const std::string& path, const DataOptions& options,
                                       const std::string& index) {
   ExtxyzKeys keys;
@@ -41,6 +48,7 @@ const Row& find(const char* section, const std::vector<Row>& rows, const std::st
 const std::vector<ModelRow>& models() {
   static const std::vector<ModelRow> rows{
       {"mace", "higher-order equivariant message passing (Batatia et al. 2022)", make_mace_model},
+      {"nequip", "equivariant message passing with gates (Batzner et al. 2022)", make_nequip_model},
   };
   return rows;
 }

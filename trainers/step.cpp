@@ -7,14 +7,27 @@
 
 namespace casimir {
 
+namespace {
+
+Array edge_vectors(const AtomsBatch& batch) {
+  Array vectors(Shape{batch.edges, 3}, DType::f64);
+  const double *r = batch.positions.data<double>(), *shift = batch.shifts.data<double>();
+  double* out = vectors.data<double>();
+  for (int64_t e = 0; e < batch.edges; ++e)
+    for (int64_t c = 0; c < 3; ++c)
+      out[3 * e + c] = r[3 * batch.receiver[e] + c] - r[3 * batch.sender[e] + c] + shift[3 * e + c];
+  return vectors;
+}
+
+}  // namespace
+
 Graph to_graph(const AtomsBatch& batch, DType dtype, Device device) {
   auto tensor = [&](const Array& values) { return Tensor(values.cast(dtype).to(device)); };
   Graph graph;
   graph.nodes = batch.nodes;
   graph.edges = batch.edges;
   graph.graphs = batch.graphs;
-  graph.positions = tensor(batch.positions);
-  graph.shifts = tensor(batch.shifts);
+  graph.edge_vectors = tensor(edge_vectors(batch));
   graph.volumes = tensor(batch.volumes.reshaped({batch.graphs, 1, 1}));
   graph.sender = batch.sender.to(device);
   graph.receiver = batch.receiver.to(device);

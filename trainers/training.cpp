@@ -100,7 +100,7 @@ void Training::describe() {
   log_->line(fmt::format("casimir {}  run folder {}", version, folder_.path));
   log_->line(table);
   log_->line(fmt::format("model {} {}  {} parameters in {}", options_.model.kind,
-                         options_.model.mace.hidden_irreps, model_.parameters->size(),
+                         options_.model.hidden_irreps(), model_.parameters->size(),
                          options_.model.dtype));
   log_->line(
       fmt::format("device {}  threads {}  {}", options_.step.device, num_threads(), cpu_name()));

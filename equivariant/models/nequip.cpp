@@ -96,7 +96,9 @@ namespace {
 void unit_uniform(Array& values, Random& random) {
   const double bound = std::sqrt(3.0);
   visit_float("unit_uniform", values.dtype(), [&]<class T>(T) {
-    for (T& value : values.values<T>()) value = static_cast<T>(random.uniform(-bound, bound));
+    T* out = values.data<T>();
+    for (int64_t i = 0; i < values.size(); ++i)
+      out[i] = static_cast<T>(random.uniform(-bound, bound));
   });
 }
 
@@ -107,6 +109,10 @@ RadialMlp make_mlp(Parameters::Scope p, int64_t in, const std::vector<int64_t>& 
   sizes.insert(sizes.end(), hidden.begin(), hidden.end());
   sizes.push_back(out);
   return RadialMlp(p, sizes, std::numbers::sqrt2, unit_uniform);
+}
+
+Irreps scalar_irreps(int64_t mul) {
+  return Irreps(std::vector<MulIrrep>{{mul, {0, 1}}});
 }
 
 // The scalars and gated features of a layer: those of `hidden` that a path from `in` reaches. Gates
@@ -123,8 +129,7 @@ Gate make_gate(const Irreps& in, const Irreps& harmonics, const Irreps& hidden) 
     (block.ir.l == 0 ? scalars : gated).push_back(block);
     if (block.ir.l > 0) gates += block.mul;
   }
-  const MulIrrep even{gates, {0, 1}};
-  return {Irreps(scalars), gates ? Irreps({even}) : Irreps(), Irreps(gated)};
+  return {Irreps(scalars), gates ? scalar_irreps(gates) : Irreps(), Irreps(gated)};
 }
 
 struct NequipLayer {
@@ -215,7 +220,7 @@ class Nequip : public Potential {
   RadialMlp make_layers(Parameters::Scope p, const MaceConstants& constants) {
     const Irreps hidden = options_.hidden_irreps();
     const int64_t scalars = hidden.count({0, 1});
-    const Irreps last({{scalars, {0, 1}}});
+    const Irreps last = scalar_irreps(scalars);
     const Irreps harmonics = Irreps::spherical_harmonics(static_cast<int>(options_.l_max));
     const int64_t channels = options_.type_embed_num_features.value_or(scalars);
     const bool by_type = !options_.per_type_avg_num_neighbors.empty();
@@ -226,7 +231,7 @@ class Nequip : public Potential {
             .get("weight", {static_cast<int64_t>(elements_.size()), channels}, init::normal());
     if (options_.bessel_trainable)
       roots_ = (p / "bessel").get("roots", {1, options_.num_bessel}, count_up);
-    Irreps in({{channels, {0, 1}}});
+    Irreps in = scalar_irreps(channels);
     for (int64_t i = 0; i < options_.num_layers; ++i) {
       layers_.emplace_back(
           p / "layers" / i,
@@ -240,8 +245,7 @@ class Nequip : public Potential {
 
   static void count_up(Array& values, Random&) {
     visit_float("count_up", values.dtype(), [&]<class T>(T) {
-      T next = 0;
-      for (T& value : values.values<T>()) value = next += 1;
+      for (int64_t i = 0; i < values.size(); ++i) values.data<T>()[i] = static_cast<T>(i + 1);
     });
   }
 

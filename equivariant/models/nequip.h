@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/config.h"
+#include "equivariant/irreps.h"
 #include "equivariant/models/mace.h"
 #include "equivariant/potential.h"
 

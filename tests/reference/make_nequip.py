@@ -13,8 +13,11 @@ NAME_expected.safetensors:
 
 The presets S and M are stored with fewer features. For the whole presets there is no file of
 weights: number i of the parameter that is number k in the file of the import (names sorted) is
-sqrt(3) (2 u - 1), u = ((k 7919 + i) 2654435761 mod 2^32) / 2^32. NAME_expected.safetensors holds
-energy [2] and forces of the first two frames.
+sqrt(3) (2 u - 1), u = ((k 7919 + i) 2654435761 mod 2^32) / 2^32. PREFIX_nequip_preset_s and _m
+also hold the constants that the test makes the model with:
+  elements  [elements]        atomic numbers
+  atomic_energies  [elements]         eV
+  avg_num_neighbors  [1]
 """
 
 import argparse
@@ -26,6 +29,7 @@ from pathlib import Path
 
 warnings.filterwarnings("ignore")
 
+import ase.data
 import ase.io
 import numpy as np
 import torch
@@ -126,14 +130,19 @@ def report(name, expected, frames):
           f"RMS force {np.sqrt((forces ** 2).mean()):.3f} eV/A", flush=True)
 
 
-def write_models(out, prefix, models, few, periodic):
+def read_frames(out, prefix):
     atoms = ase.io.read(out / f"{prefix}_20.xyz", ":")
     symbols = sorted({s for frame in atoms for s in frame.get_chemical_symbols()}, reverse=True)
     frames = make_frames(atoms, symbols)
     edges = sum(frame["edge_index"].shape[1] for frame in frames)
-    neighbors = edges / sum(map(len, atoms)) / few
+    return symbols, frames, edges / sum(map(len, atoms))
+
+
+def write_models(out, prefix, models, few, periodic):
+    """Too few neighbours make larger forces."""
+    symbols, frames, neighbors = read_frames(out, prefix)
     for seed, (name, changes) in enumerate(models.items()):
-        module = make_module(symbols, neighbors, seed, changes)
+        module = make_module(symbols, neighbors / few, seed, changes)
         expected = evaluate(module.model.sole_model, frames, periodic)
         save_file(expected, out / f"{prefix}_nequip_{name}_expected.safetensors")
         with tempfile.TemporaryDirectory() as folder:
@@ -142,7 +151,6 @@ def write_models(out, prefix, models, few, periodic):
             subprocess.run([sys.executable, SCRIPTS / "import_nequip.py", f"{folder}/it.ckpt",
                             target], check=True)
         report(name, expected, frames)
-    return symbols, frames
 
 
 def fill(module):
@@ -169,15 +177,19 @@ def fill(module):
         count += parameter.numel()
 
 
-def write_presets(out, symbols, frames):
+def write_presets(out, prefix, periodic):
+    symbols, frames, neighbors = read_frames(out, prefix)
     for preset in "SM":
-        module = make_module(symbols, 4.0, 0, {"preset": preset,
-                                               "_target_": "nequip.model.PresetNequIPGNNModel"})
+        module = make_module(symbols, neighbors, 0, {
+            "preset": preset, "_target_": "nequip.model.PresetNequIPGNNModel"})
         fill(module)
-        expected = evaluate(module.model.sole_model, frames[:2], False)
-        expected["shifts"] = import_nequip.convert(module.model.sole_model)[0]["atomic_energies"]
-        save_file(expected, out / f"3bpa_nequip_preset_{preset.lower()}_expected.safetensors")
-        report(f"preset {preset}", expected, frames[:2])
+        expected = evaluate(module.model.sole_model, frames, periodic)
+        report(f"preset {preset}", expected, frames)
+        arrays, _ = import_nequip.convert(module.model.sole_model)
+        expected.update({name: arrays[name] for name in ("atomic_energies", "avg_num_neighbors")})
+        expected["elements"] = np.sort([ase.data.atomic_numbers[s] for s in symbols]).astype(np.int64)
+        name = f"{prefix}_nequip_preset_{preset.lower()}_expected.safetensors"
+        save_file(expected, out / name)
 
 
 def main():
@@ -186,9 +198,10 @@ def main():
     out = parser.parse_args().out
     torch.set_num_threads(1)
     set_global_state()
-    symbols, frames = write_models(out, "3bpa", MOLECULES, 3, False)
-    write_presets(out, symbols, frames)
+    write_models(out, "3bpa", MOLECULES, 3, False)
     write_models(out, "mptrj", CRYSTALS, 8, True)
+    write_presets(out, "3bpa", False)
+    write_presets(out, "mptrj", True)
 
 
 if __name__ == "__main__":

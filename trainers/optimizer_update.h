@@ -1,0 +1,43 @@
+// One element's step of the optimizer (trainers/optimizer.h has the formulas), for the CPU and CUDA
+// loops.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "core/kernel.h"
+
+namespace casimir {
+
+// The numbers of one step, in the type of the parameters.
+template <class T>
+struct Update {
+  T decay_gradient, decay_weight, beta1, beta2, step_size, root_scale, epsilon, gradient_scale;
+  T follow;  // share of the way that the average goes
+  bool amsgrad;
+};
+
+// Parameters, moments and average (a may be nullptr), and the gradient.
+template <class T>
+struct UpdatePointers {
+  T *p, *m, *v, *v_max, *a;
+  const T* g;
+};
+
+// decay_gradient and keep = 1 - decay_weight, or 0 and 1 where the parameter does not decay.
+template <class T>
+CASIMIR_HD inline void update_element(const UpdatePointers<T>& x, const Update<T>& u,
+                                      T decay_gradient, T keep, int64_t i) {
+  T p = x.p[i] * keep;
+  const T g = x.g[i] * u.gradient_scale + decay_gradient * p;
+  const T m = x.m[i] + (T(1) - u.beta1) * (g - x.m[i]);
+  T v = u.beta2 * x.v[i] + (T(1) - u.beta2) * g * g;
+  x.m[i] = m;
+  x.v[i] = v;
+  if (u.amsgrad) v = x.v_max[i] = x.v_max[i] < v ? v : x.v_max[i];
+  p -= u.step_size * m / (std::sqrt(v) * u.root_scale + u.epsilon);
+  x.p[i] = p;
+  if (x.a) x.a[i] += u.follow * (p - x.a[i]);
+}
+
+}  // namespace casimir
