@@ -69,7 +69,8 @@ def path_orders(tp):
     paths, column, row = [], 0, {}
     for i in tp.instructions:
         need(i.connection_mode == "uvu" and i.has_weight, "tensor product paths other than uvu")
-        (mul, ir), edge, out = tp.irreps_in1[i.i_in1], tp.irreps_in2[i.i_in2], tp.irreps_out[i.i_out]
+        mul, ir = tp.irreps_in1[i.i_in1]
+        edge, out = tp.irreps_in2[i.i_in2], tp.irreps_out[i.i_out]
         need(edge.mul == 1 and out.mul == mul, "several harmonics of one degree")
         start = row.get(out.ir, 0)
         paths.append(((out.ir.l, out.ir.p), our_place(ir), edge.ir.l, out.ir, column, start, mul))
@@ -98,7 +99,8 @@ def mlp_weights(function, what):
     need_class(function, "ScalarMLPFunction", what)
     layers = list(function.mlp) if isinstance(function.mlp, torch.nn.Sequential) else []
     linear, between = layers[::2], layers[1::2]
-    need(linear and all(type(f).__name__ == "SiLU" for f in between), f"{what}: nonlinearity not silu")
+    silu = all(type(f).__name__ == "SiLU" for f in between)
+    need(linear and silu, f"{what}: nonlinearity not silu")
     for k, layer in enumerate(linear):
         need_class(layer, "ScalarLinearLayer", what)
         need(layer.bias is None, f"{what} with biases")
@@ -109,7 +111,7 @@ def mlp_weights(function, what):
 
 
 def import_layer(layer, hidden, at):
-    """The tensors of one layer by name, its radial sizes, neighbour factors and whether it skips."""
+    """The tensors of one layer by name, its radial sizes, factors of neighbours, if it skips."""
     block, gate = layer.conv, layer.equivariant_nonlin
     need_class(block, "InteractionBlock", f"{at}.conv")
     need_class(gate, "Gate", f"{at} nonlinearity")
@@ -148,7 +150,8 @@ def import_layers(layers, num_features, parity):
             values.append(value)
     need(all(s == sizes[0] for s in sizes), "different radial MLPs")
     need(all(torch.equal(norm, norms[0]) for norm in norms), "different avg_num_neighbors")
-    need(not skips[0] and len(set(skips[1:])) < 2, "self-connections in some layers (learnable_shift)")
+    need(not skips[0], "self-connection in the first layer (learnable_shift)")
+    need(len(set(skips[1:])) < 2, "self-connections in some layers")
     neighbors = norms[0].detach().double().reshape(-1) ** -2
     return tensors, {"radial_mlp": sizes[0], "self_connection": all(skips[1:])}, neighbors
 

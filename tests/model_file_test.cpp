@@ -118,8 +118,8 @@ TEST_CASE("model file: what is not a whole, consistent model is named") {
   CHECK(message_after([](Safetensors& f) { f.metadata.erase("config"); }) ==
         "no 'config' in its metadata: not a model file of casimir");
   CHECK(message_after([](Safetensors& f) { f.metadata["config"] = "model: {kind: nice}"; }) ==
-        "its configuration: config:1:15: model.kind: expected one of mace, nequip, found 'nice'; did you "
-        "mean 'mace'?");
+        "its configuration: config:1:15: model.kind: expected one of mace, nequip, found 'nice'; "
+        "did you mean 'mace'?");
   CHECK(message_after([](Safetensors& f) { f.metadata["config"] = "model: {elements: [O, H]}"; }) ==
         "model.elements: expected symbols by ascending atomic number, each once");
   CHECK(message_after([](Safetensors& f) {
