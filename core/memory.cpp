@@ -79,12 +79,16 @@ Buffer::Buffer(size_t bytes, Device device) : bytes_(bytes), device_(device) {
       data_ = list.back();
       list.pop_back();
     }
+  }
+  const bool fresh = !data_;
+  if (fresh) data_ = system_allocate(klass.bytes, device);
+  {
+    std::lock_guard lock(pool.mutex);
     MemoryStatistics& s = pool.statistics;
     s.in_use += static_cast<int64_t>(klass.bytes);
     s.peak = std::max(s.peak, s.in_use);
-    if (!data_) s.reserved += static_cast<int64_t>(klass.bytes), ++s.system_calls;
+    if (fresh) s.reserved += static_cast<int64_t>(klass.bytes), ++s.system_calls;
   }
-  if (!data_) data_ = system_allocate(klass.bytes, device);
   if (poison_on) fill_with_nan(data_, device, klass.bytes);
 }
 

@@ -3,58 +3,26 @@
 #include <cmath>
 #include <map>
 #include <mutex>
-#include <numbers>
 
 #include "core/parallel.h"
 #include "equivariant/contraction.h"
+#include "equivariant/solid_recursion.h"
 #include "equivariant/wigner.h"
 
 namespace casimir {
+
+namespace cuda {
+void solid_harmonics(const Array& vectors, int l_max, const Recursion& recursion, Array& out);
+void inverse_length(const Array& vectors, Array& out);
+}  // namespace cuda
+
 namespace {
 
-constexpr int largest_l = 11;
 constexpr int lanes = 16;  // rows computed side by side
 
 int64_t width_of(int l_max) {
   return (l_max + 1) * (l_max + 1);
 }
-
-// A block of degree l in this normalisation over the one in component normalisation.
-double factor_of(Normalization normalization, int l) {
-  switch (normalization) {
-    case Normalization::norm:
-      return 1 / std::sqrt(2.0 * l + 1);
-    case Normalization::integral:
-      return 0.5 / std::sqrt(std::numbers::pi);
-    default:
-      return 1;
-  }
-}
-
-// S_lm = q_lm(y, r^2) Re (z + i x)^m, and Im for -m: y is the polar axis and the azimuth turns from
-// z to x. The polynomials q are associated Legendre functions made homogeneous, with the recursion
-//   q_mm constant,  q_lm = a_lm y q_(l-1)m - b_lm r^2 q_(l-2)m
-// where all factors of the normalisation are in q_mm, a and b.
-struct Recursion {
-  double start[largest_l + 1], a[largest_l + 1][largest_l + 1], b[largest_l + 1][largest_l + 1];
-
-  Recursion(int l_max, Normalization normalization) {
-    auto factor = [&](int l) { return factor_of(normalization, l); };
-    double diagonal = 1;  // in component normalisation
-    for (int m = 0; m <= l_max; ++m) {
-      if (m > 0) diagonal *= std::sqrt((2.0 * m + 1) / (m == 1 ? 1 : 2 * m));
-      start[m] = diagonal * factor(m);
-      for (int l = m + 1; l <= l_max; ++l) {
-        double below = (l - m) * (l + m);
-        a[l][m] = std::sqrt((2 * l + 1) * (2 * l - 1) / below) * factor(l) / factor(l - 1);
-        b[l][m] = 0;
-        if (l == m + 1) continue;
-        double above = (2 * l + 1) * (l - m - 1) * (l + m - 1);
-        b[l][m] = std::sqrt(above / ((2 * l - 3) * below)) * factor(l) / factor(l - 2);
-      }
-    }
-  }
-};
 
 // x, y, z [lanes] -> out [width, lanes]. Always all lanes, so that the bits of a row do not depend
 // on its place in the block.
@@ -153,15 +121,18 @@ const Tables& tables_of(int l_max, Normalization normalization) {
 Tensor solid_harmonics(const Tensor& vectors, int l_max, Normalization normalization) {
   const Tables& tables = tables_of(l_max, normalization);
   int64_t rows = vectors.dim(0), width = width_of(l_max);
-  Array out({rows, width}, vectors.dtype());
-  visit_float("spherical_harmonics", vectors.dtype(), [&]<class T>(T) {
-    const T* in = vectors.array().data<T>();
-    T* to = out.data<T>();
-    int64_t grain = (grain_for(2 * width) + lanes - 1) / lanes * lanes;
-    parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
-      solid_rows(tables.recursion, l_max, in + 3 * begin, to + width * begin, end - begin);
+  Array out({rows, width}, vectors.dtype(), vectors.device());
+  if constexpr (cuda_built)
+    if (vectors.on_cuda()) cuda::solid_harmonics(vectors.array(), l_max, tables.recursion, out);
+  if (vectors.on_cpu())
+    visit_float("spherical_harmonics", vectors.dtype(), [&]<class T>(T) {
+      const T* in = vectors.array().data<T>();
+      T* to = out.data<T>();
+      int64_t grain = (grain_for(2 * width) + lanes - 1) / lanes * lanes;
+      parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
+        solid_rows(tables.recursion, l_max, in + 3 * begin, to + width * begin, end - begin);
+      });
     });
-  });
   auto rule = [l_max, plan = tables.gradient](const Tensors& g, const Needs&,
                                               const Tensors& outputs) {
     if (l_max == 0) return Tensors{Tensor()};
@@ -174,17 +145,20 @@ Tensor solid_harmonics(const Tensor& vectors, int l_max, Normalization normaliza
 // The gradient is -x / |x|^3, a contract() again.
 Tensor inverse_length(const Tensor& vectors) {
   int64_t rows = vectors.dim(0);
-  Array out({rows, 1}, vectors.dtype());
-  visit_float("spherical_harmonics", vectors.dtype(), [&]<class T>(T) {
-    const T* x = vectors.array().data<T>();
-    T* to = out.data<T>();
-    parallel_for(rows, grain_for(8), [&](int64_t begin, int64_t end) {
-      for (int64_t e = begin; e < end; ++e) {
-        T r2 = x[3 * e] * x[3 * e] + x[3 * e + 1] * x[3 * e + 1] + x[3 * e + 2] * x[3 * e + 2];
-        to[e] = r2 > 0 ? 1 / std::sqrt(r2) : T(0);
-      }
+  Array out({rows, 1}, vectors.dtype(), vectors.device());
+  if constexpr (cuda_built)
+    if (vectors.on_cuda()) cuda::inverse_length(vectors.array(), out);
+  if (vectors.on_cpu())
+    visit_float("spherical_harmonics", vectors.dtype(), [&]<class T>(T) {
+      const T* x = vectors.array().data<T>();
+      T* to = out.data<T>();
+      parallel_for(rows, grain_for(8), [&](int64_t begin, int64_t end) {
+        for (int64_t e = begin; e < end; ++e) {
+          T r2 = x[3 * e] * x[3 * e] + x[3 * e + 1] * x[3 * e + 1] + x[3 * e + 2] * x[3 * e + 2];
+          to[e] = r2 > 0 ? 1 / std::sqrt(r2) : T(0);
+        }
+      });
     });
-  });
   static const Operand number{.width = 1, .channels = false}, vector{.width = 3, .channels = false};
   static const Plan plan(
       {number, number, number, vector, number, vector},
@@ -204,7 +178,6 @@ Tensor spherical_harmonics(const Tensor& vectors, int l_max, bool normalize,
         "spherical_harmonics: expected vectors [rows, 3], found ", vectors.shape());
   check(l_max >= 0 && l_max <= largest_l, "spherical_harmonics: expected 0 <= l_max <= ", largest_l,
         ", found ", l_max);
-  check<DeviceError>(vectors.on_cpu(), "spherical_harmonics: expected vectors on the cpu");
   if (!normalize || l_max == 0) return solid_harmonics(vectors, l_max, normalization);
   static const Operand number{.width = 1, .channels = false}, vector{.width = 3, .channels = false};
   static const Plan plan({vector, number, vector}, {{{0, 0, 0}}, {{1, 0, 1}}, {{2, 0, 2}}});

@@ -110,7 +110,7 @@ struct Setup {
       if (t == 1 && targets > 2) t = 2;
     }
     if (sorted) std::sort(index.begin(), index.end());
-    return Segments(index, targets);
+    return Segments(index, targets).to(cuda_available() ? Device::cuda : Device::cpu);
   }
 };
 

@@ -118,7 +118,7 @@ Safetensors plain_arrays(const Safetensors& file) {
 void check_finite_weights(const Parameters& parameters, const std::string& path) {
   for (const Parameters::Entry& entry : parameters.entries())
     visit_float("load", parameters.dtype(), [&]<class T>(T) {
-      for (T value : entry.tensor.array().values<T>())
+      for (T value : entry.tensor.array().to_vector<T>())
         check<DataError>(std::isfinite(value), path, ": ", entry.name, ": holds ", value);
     });
 }

@@ -4,48 +4,32 @@
 #include <cmath>
 
 #include "core/parallel.h"
+#include "trainers/optimizer_update.h"
 
 namespace casimir {
+
+namespace cuda {
+void update_range(const UpdatePointers<float>& x, const Update<float>& u, int64_t begin,
+                  int64_t end, bool decay);
+void update_range(const UpdatePointers<double>& x, const Update<double>& u, int64_t begin,
+                  int64_t end, bool decay);
+double square_sum(const Array& flat);
+}  // namespace cuda
 
 namespace {
 
 constexpr int64_t chunk = 16384;  // elements; fixed, so that sums have the same bits everywhere
 
-// The numbers of one step, in the type of the parameters.
 template <class T>
-struct Update {
-  T decay_gradient, decay_weight, beta1, beta2, step_size, root_scale, epsilon, gradient_scale;
-  T follow;  // share of the way that the average goes
-  bool amsgrad;
-};
-
-template <class T>
-struct Pointers {
-  T *p, *m, *v, *v_max, *a;
-  const T* g;
-};
-
-template <class T>
-void update_range(const Pointers<T>& x, const Update<T>& u, int64_t begin, int64_t end,
+void update_range(const UpdatePointers<T>& x, const Update<T>& u, int64_t begin, int64_t end,
                   bool decay) {
   const T decay_gradient = decay ? u.decay_gradient : T(0);
   const T keep = decay ? T(1) - u.decay_weight : T(1);
-  for (int64_t i = begin; i < end; ++i) {
-    T p = x.p[i] * keep;
-    T g = x.g[i] * u.gradient_scale + decay_gradient * p;
-    T m = x.m[i] + (T(1) - u.beta1) * (g - x.m[i]);
-    T v = u.beta2 * x.v[i] + (T(1) - u.beta2) * g * g;
-    x.m[i] = m;
-    x.v[i] = v;
-    if (u.amsgrad) v = x.v_max[i] = std::max(x.v_max[i], v);
-    p -= u.step_size * m / (std::sqrt(v) * u.root_scale + u.epsilon);
-    x.p[i] = p;
-    if (x.a) x.a[i] += u.follow * (p - x.a[i]);
-  }
+  for (int64_t i = begin; i < end; ++i) update_element(x, u, decay_gradient, keep, i);
 }
 
 Array zeros_like(const Array& flat) {
-  Array array(flat.shape(), flat.dtype());
+  Array array(flat.shape(), flat.dtype(), flat.device());
   array.fill(0);
   return array;
 }
@@ -53,6 +37,8 @@ Array zeros_like(const Array& flat) {
 }  // namespace
 
 double global_norm(const Array& flat) {
+  if constexpr (cuda_built)
+    if (flat.on_cuda()) return std::sqrt(cuda::square_sum(flat));
   std::vector<double> partial((flat.size() + chunk - 1) / chunk);
   visit_float("global_norm", flat.dtype(), [&]<class T>(T) {
     const T* x = flat.data<T>();
@@ -70,8 +56,6 @@ double global_norm(const Array& flat) {
 Optimizer::Optimizer(const Parameters& parameters, const OptimizerOptions& options, double ema)
     : options_(options), ema_(ema) {
   check(parameters.flat().defined(), "optimizer: the parameters are not flat yet");
-  check<DeviceError>(parameters.device() == Device::cpu,
-                     "optimizer: expected parameters on the cpu");
   for (const Parameters::Entry& entry : parameters.entries()) {
     int64_t end = entry.offset + entry.tensor.size();
     if (!ranges_.empty() && ranges_.back().decay == entry.decay &&
@@ -107,12 +91,18 @@ void Optimizer::step(Parameters& parameters, const Array& gradient, double lr,
     u.gradient_scale = static_cast<T>(gradient_scale);
     u.follow = static_cast<T>(1 - std::min(ema_, (1 + t) / (10 + t)));
     u.amsgrad = moment2_max_.defined();
-    Pointers<T> x{flat.data<T>(),
-                  moment1_.data<T>(),
-                  moment2_.data<T>(),
-                  u.amsgrad ? moment2_max_.data<T>() : nullptr,
-                  average_.defined() ? average_.data<T>() : nullptr,
-                  gradient.data<T>()};
+    UpdatePointers<T> x{flat.data<T>(),
+                        moment1_.data<T>(),
+                        moment2_.data<T>(),
+                        u.amsgrad ? moment2_max_.data<T>() : nullptr,
+                        average_.defined() ? average_.data<T>() : nullptr,
+                        gradient.data<T>()};
+    if constexpr (cuda_built)
+      if (flat.on_cuda()) {
+        for (const Range& range : ranges_)
+          cuda::update_range(x, u, range.begin, range.end, range.decay);
+        return;
+      }
     parallel_for(flat.size(), chunk, [&](int64_t begin, int64_t end) {
       for (const Range& range : ranges_)
         if (range.begin < end && range.end > begin)
@@ -122,10 +112,10 @@ void Optimizer::step(Parameters& parameters, const Array& gradient, double lr,
 }
 
 void Optimizer::save(Safetensors& file) const {
-  file.add("moment1", moment1_.copy());
-  file.add("moment2", moment2_.copy());
-  if (moment2_max_.defined()) file.add("moment2_max", moment2_max_.copy());
-  if (average_.defined()) file.add("average", average_.copy());
+  file.add("moment1", moment1_.to(Device::cpu).copy());
+  file.add("moment2", moment2_.to(Device::cpu).copy());
+  if (moment2_max_.defined()) file.add("moment2_max", moment2_max_.to(Device::cpu).copy());
+  if (average_.defined()) file.add("average", average_.to(Device::cpu).copy());
 }
 
 void Optimizer::load(const Safetensors& file, int64_t steps) {

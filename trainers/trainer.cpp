@@ -83,10 +83,9 @@ class Averaged {
  private:
   void swap() {
     if (!average_.defined()) return;
-    visit_float("average", average_.dtype(), [&]<class T>(T) {
-      T* values = average_.data<T>();
-      std::swap_ranges(values, values + average_.size(), parameters_.flat().data<T>());
-    });
+    Array kept = average_.copy();
+    average_.copy_from(parameters_.flat());
+    parameters_.flat().copy_from(kept);
   }
   Parameters& parameters_;
   Array& average_;

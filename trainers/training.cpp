@@ -115,7 +115,7 @@ void Training::save(bool best) {
   checkpoint.state = state_;
   checkpoint.settings = settings_;
   checkpoint.config = model_.config;
-  checkpoint.arrays.add("parameters", model_.parameters->flat());
+  checkpoint.arrays.add("parameters", model_.parameters->flat().to(Device::cpu));
   optimizer_.save(checkpoint.arrays);
   checkpoints_.save(checkpoint, best);
 }

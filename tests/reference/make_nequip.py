@@ -140,8 +140,8 @@ def read_frames(out, prefix):
 
 
 def write_models(out, prefix, models, few, periodic):
-    """Too few neighbours and large radial weights make forces of 0.4 to 40 eV/A, and a change of 1 %
-    in tanh one of 1e-5 in the forces of odd_scalars."""
+    """Too few neighbours and large radial weights make forces of 0.4 to 40 eV/A, and a change of
+    1 % in tanh one of 1e-5 in the forces of odd_scalars."""
     symbols, frames, neighbors = read_frames(out, prefix)
     for seed, (name, changes) in enumerate(models.items()):
         module = make_module(symbols, neighbors / few, seed, changes)
