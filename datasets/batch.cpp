@@ -40,7 +40,7 @@ class Filler {
   void add_labels(const Sample& sample);
 
   AtomsBatch batch_;
-  std::vector<int32_t> sender_, receiver_, species_, node_graph_, edge_graph_;
+  std::vector<int32_t> sender_, receiver_, species_, node_graph_, edge_graph_, pair_, pair_edge_;
   int64_t node_ = 0, edge_ = 0, graph_ = 0;  // where the next sample goes
   int64_t elements_ = 0;
 };
@@ -65,7 +65,7 @@ Filler::Filler(std::span<const Sample> samples, std::span<const int64_t> which) 
   batch_.forces_weight = zeros({graphs});
   batch_.stress_weight = zeros({graphs});
   for (auto* index : {&species_, &node_graph_}) index->reserve(nodes);
-  for (auto* index : {&sender_, &receiver_, &edge_graph_}) index->reserve(batch_.edges);
+  for (auto* index : {&sender_, &receiver_, &edge_graph_, &pair_}) index->reserve(batch_.edges);
   for (int64_t s : which) {
     const Sample& sample = samples[s];
     add_edges(sample);
@@ -100,6 +100,9 @@ void Filler::add_edges(const Sample& sample) {
     shifts = std::copy(shift.begin(), shift.end(), shifts);
   }
   edge_graph_.insert(edge_graph_.end(), list.size(), static_cast<int32_t>(graph_));
+  const auto pairs_before = static_cast<int32_t>(pair_edge_.size());
+  for (int32_t pair : sample.pairs.pair) pair_.push_back(pairs_before + pair);
+  for (int32_t edge : sample.pairs.first) pair_edge_.push_back(static_cast<int32_t>(edge_) + edge);
 }
 
 void Filler::add_labels(const Sample& sample) {
@@ -123,6 +126,9 @@ void Filler::add_labels(const Sample& sample) {
 AtomsBatch Filler::finish() {
   batch_.sender = Segments(std::move(sender_), batch_.nodes);
   batch_.receiver = Segments(std::move(receiver_), batch_.nodes);
+  const auto pairs = static_cast<int64_t>(pair_edge_.size());
+  batch_.pair = Segments(std::move(pair_), pairs);
+  batch_.pair_edge = Segments(std::move(pair_edge_), batch_.edges);
   batch_.species = Segments(std::move(species_), elements_);
   batch_.node_graph = Segments(std::move(node_graph_), batch_.graphs);
   batch_.edge_graph = Segments(std::move(edge_graph_), batch_.graphs);
@@ -146,6 +152,7 @@ std::vector<Sample> prepare_samples(std::vector<Frame> frames, const std::vector
       const Frame& frame = samples[i].frame;
       try {
         samples[i].neighbors = find_neighbors(frame.positions, frame.cell, frame.pbc, r_max);
+        samples[i].pairs = find_pairs(samples[i].neighbors);
       } catch (const DataError& error) {
         throw DataError(frame.where() + ": " + error.what());
       }

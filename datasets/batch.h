@@ -9,6 +9,7 @@
 #include "core/segments.h"
 #include "datasets/frame.h"
 #include "datasets/neighbors.h"
+#include "datasets/pairs.h"
 
 namespace casimir {
 
@@ -18,6 +19,7 @@ struct Sample {
   std::vector<int32_t> species;  // [atoms]: index into the model's elements
   int64_t elements = 0;          // of the model
   Neighbors neighbors;
+  Pairs pairs;
   int64_t nodes() const { return static_cast<int64_t>(frame.size()); }
   int64_t edges() const { return static_cast<int64_t>(neighbors.size()); }
 };
@@ -35,6 +37,8 @@ struct AtomsBatch {
   Array volumes;              // [graphs], A^3; 1 without a cell
   Array natoms;               // [graphs]
   Segments sender, receiver;  // edges -> nodes; receiver is sorted
+  Segments pair;              // edges -> pairs: the two directions of one bond
+  Segments pair_edge;         // pairs -> edges: one of the two
   Segments species;           // nodes -> elements of the model
   Segments node_graph;        // nodes -> graphs, sorted
   Segments edge_graph;        // edges -> graphs, sorted

@@ -107,14 +107,15 @@ Convolution::Convolution(const Irreps& features, const Irreps& harmonics, const 
   using Rows = Operand::Rows;
   plan = Plan({{features.dim(), true, Rows::indexed, 0},
                {harmonics.dim(), false, Rows::each, -1},
-               {weight_numel, true, Rows::each, -1},
+               {weight_numel, true, Rows::indexed, 2},
                {irreps_out.dim(), true, Rows::indexed, 1}},
               std::move(terms));
 }
 
 Tensor Convolution::operator()(const Tensor& x, const Tensor& y, const Tensor& w,
-                               const Segments& sender, const Segments& receiver) const {
-  return contract(plan, {x, y, w}, {sender, receiver}, sender.size());
+                               const Segments& sender, const Segments& receiver,
+                               const Segments& pair) const {
+  return contract(plan, {x, y, w}, {sender, receiver, pair}, sender.size());
 }
 
 SymmetricContraction::SymmetricContraction(Parameters::Scope p, int l_max, int64_t channels,

@@ -91,10 +91,10 @@ struct Convolution {
 
   Convolution() = default;
   Convolution(const Irreps& features, const Irreps& harmonics, const Irreps& targets);
-  // x [nodes, features.dim()], y [edges, harmonics.dim()], w [edges, weight_numel] -> [nodes,
-  // irreps_out.dim()]
+  // x [nodes, features.dim()], y [edges, harmonics.dim()], w [pairs, weight_numel], with the pair
+  // of each edge -> [nodes, irreps_out.dim()]
   Tensor operator()(const Tensor& x, const Tensor& y, const Tensor& w, const Segments& sender,
-                    const Segments& receiver) const;
+                    const Segments& receiver, const Segments& pair) const;
 };
 
 // MACE's symmetric contraction (eq. 10): products of up to `correlation` copies of x, coupled to

@@ -17,10 +17,13 @@ struct Graph {
   // positions: absolute positions far from the origin have no digits to spare in f32.
   Tensor edge_vectors;
   Segments sender, receiver;  // edges -> nodes
-  Segments species;           // nodes -> elements of the model
-  Segments node_graph;        // nodes -> graphs
-  Segments edge_graph;        // edges -> graphs
-  Tensor volumes;             // [graphs, 1, 1], A^3; 1 where there is no cell
+  // The two directions of one bond are a pair: functions of the length are computed once for both.
+  Segments pair;        // edges -> pairs
+  Segments pair_edge;   // pairs -> edges, one of the two
+  Segments species;     // nodes -> elements of the model
+  Segments node_graph;  // nodes -> graphs
+  Segments edge_graph;  // edges -> graphs
+  Tensor volumes;       // [graphs, 1, 1], A^3; 1 where there is no cell
 };
 
 // Any model of an energy as a sum over atoms. Deterministic, const, usable from several threads.

@@ -196,3 +196,31 @@ TEST_CASE("batch: plans by edge budget") {
             " edges and will be a batch of its own; the largest is silicon: frame " +
             std::to_string(where) + " with " + std::to_string(most));
 }
+
+TEST_CASE("pairs: both directions of every bond, in crystals with self images and in molecules") {
+  // One atom in a small cell: all edges are self images (i, i, S) and (i, i, -S).
+  const Mat3 cell{2.5, 0, 0, 0.4, 2.6, 0, 0, 0.3, 2.4};
+  for (const std::vector<Vec3>& r :
+       {std::vector<Vec3>{{0, 0, 0}}, std::vector<Vec3>{{0, 0, 0}, {1.2, 1.3, 0.9}}}) {
+    Neighbors list = find_neighbors(r, cell, {true, true, true}, 4.0);
+    Pairs pairs = find_pairs(list);
+    CHECK(2 * pairs.first.size() == list.size());
+    std::vector<int> count(pairs.first.size(), 0);
+    for (size_t e = 0; e < list.size(); ++e) {
+      ++count[pairs.pair[e]];
+      const int32_t f = pairs.first[pairs.pair[e]];
+      const bool same = f == static_cast<int32_t>(e);
+      const auto &s = list.cell_shift[e], &t = list.cell_shift[f];
+      const bool reverse = list.sender[e] == list.receiver[f] &&
+                           list.receiver[e] == list.sender[f] && s[0] == -t[0] && s[1] == -t[1] &&
+                           s[2] == -t[2];
+      CHECK((same || reverse));
+    }
+    for (int n : count) CHECK(n == 2);
+  }
+  Neighbors alone;  // a direction without its reverse is a pair of its own
+  alone.sender = {1, 0};
+  alone.receiver = {0, 2};
+  alone.cell_shift = {{0, 0, 0}, {0, 0, 0}};
+  CHECK(find_pairs(alone).first == std::vector<int32_t>{0, 1});
+}

@@ -31,6 +31,8 @@ Graph to_graph(const AtomsBatch& batch, DType dtype, Device device) {
   graph.volumes = tensor(batch.volumes.reshaped({batch.graphs, 1, 1}));
   graph.sender = batch.sender.to(device);
   graph.receiver = batch.receiver.to(device);
+  graph.pair = batch.pair.to(device);
+  graph.pair_edge = batch.pair_edge.to(device);
   graph.species = batch.species.to(device);
   graph.node_graph = batch.node_graph.to(device);
   graph.edge_graph = batch.edge_graph.to(device);

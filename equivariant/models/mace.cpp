@@ -96,8 +96,8 @@ struct Interaction {
   Output operator()(const Graph& graph, const Tensor& node_feats, const Tensor& edge_attrs,
                     const Tensor& edge_feats) const {
     Tensor weights = (*radial)(edge_feats);
-    Tensor message = linear(
-        convolution(linear_up(node_feats), edge_attrs, weights, graph.sender, graph.receiver));
+    Tensor message = linear(convolution(linear_up(node_feats), edge_attrs, weights, graph.sender,
+                                        graph.receiver, graph.pair));
     if (residual) return {message, skip(node_feats, graph.species)};
     return {skip(message, graph.species), Tensor()};
   }
@@ -157,11 +157,11 @@ class Mace : public Potential {
   }
 
   Tensor node_energies(const Graph& graph, const Tensor& edge_vectors) const override {
-    Tensor lengths = norm(edge_vectors, 1);
+    Tensor lengths = norm(gather(edge_vectors, graph.pair_edge), 1);
     Tensor edge_attrs = spherical_harmonics(edge_vectors, static_cast<int>(options_.l_max));
     Tensor cutoff = polynomial_cutoff(lengths, options_.r_max, options_.num_polynomial_cutoff);
     Tensor edge_feats = bessel_basis(lengths, options_.r_max, options_.num_bessel) *
-                        reshape(cutoff, {graph.edges, 1});
+                        reshape(cutoff, {lengths.dim(0), 1});
     Tensor node_feats =
         gather(embedding_ * (1 / std::sqrt(static_cast<double>(elements_.size()))), graph.species);
     Tensor energies;

@@ -166,7 +166,8 @@ struct NequipLayer {
     Tensor sent = linear_1(x);
     if (neighbors.defined()) sent = sent * neighbors;
     Tensor weights = radial[0](edge_feats);
-    Tensor out = linear_2(convolution(sent, edge_attrs, weights, graph.sender, graph.receiver));
+    Tensor out =
+        linear_2(convolution(sent, edge_attrs, weights, graph.sender, graph.receiver, graph.pair));
     for (const Linear& skip : self_connection) {
       // The embedding depends on the element alone, so does the matrix it makes of the weights.
       Tensor matrices = matmul(embedding, skip.flat_weights());
@@ -199,7 +200,7 @@ class Nequip : public Potential {
   Tensor node_energies(const Graph& graph, const Tensor& edge_vectors) const override {
     // nequip's edges point from the receiver to the sender.
     Tensor edge_attrs = spherical_harmonics(-edge_vectors, static_cast<int>(options_.l_max));
-    Tensor edge_feats = radial_basis(norm(edge_vectors, 1));
+    Tensor edge_feats = radial_basis(norm(gather(edge_vectors, graph.pair_edge), 1));
     Tensor neighbors = neighbors_.defined() ? gather(neighbors_, graph.species) : Tensor();
     Tensor x = gather(embedding_, graph.species);
     for (size_t i = 0; i < layers_.size(); ++i) {
