@@ -135,8 +135,8 @@ TEST_CASE("potential: the force Jacobian is symmetric") {
   CHECK(difference < 1e-12 * size);
 }
 
-TEST_CASE(
-    "potential: the gradient of the loss against differences, for every block of parameters") {
+TEST_CASE("potential: the gradient of the loss against differences, for every block of parameters" *
+          doctest::test_suite("slow")) {
   TaskOptions task;
   LossWeights weights{1, 10, 5};
   for (const std::string& hidden : variants)
