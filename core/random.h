@@ -23,11 +23,11 @@ uint64_t random_key(uint64_t seed, std::string_view purpose);
 class Random {
  public:
   explicit Random(uint64_t key, uint64_t position = 0) : key_(key), position_(position) {}
-  uint64_t bits();                 // 64 uniform bits
-  double uniform();                // [0, 1), 53 bits
+  uint64_t bits();   // 64 uniform bits
+  double uniform();  // [0, 1), 53 bits
   double uniform(double low, double high) { return low + (high - low) * uniform(); }
-  double normal();                 // mean 0, variance 1 (Box-Muller, one draw of two words a call)
-  uint64_t below(uint64_t n);      // 0 .. n - 1, unbiased
+  double normal();             // mean 0, variance 1 (Box-Muller, one draw of two words a call)
+  uint64_t below(uint64_t n);  // 0 .. n - 1, unbiased
   std::vector<int64_t> permutation(int64_t n);
   uint64_t position() const { return position_; }
 

@@ -6,8 +6,8 @@
 #include <limits>
 
 #include "core/files.h"
-#include "message_of.h"
-#include "temporary_folder.h"
+#include "tests/message_of.h"
+#include "tests/temporary_folder.h"
 
 using namespace casimir;
 

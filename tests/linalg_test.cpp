@@ -5,7 +5,7 @@
 #include "core/error.h"
 #include "core/linalg.h"
 #include "core/random.h"
-#include "message_of.h"
+#include "tests/message_of.h"
 
 using namespace casimir;
 

@@ -9,7 +9,7 @@
 #include "trainers/data.h"
 #include "trainers/model_file.h"
 #include "trainers/step.h"
-#include "training_run.h"
+#include "tests/training_run.h"
 
 using namespace casimir;
 

@@ -4,8 +4,8 @@
 
 #include <cmath>
 
-#include "message_of.h"
-#include "temporary_folder.h"
+#include "tests/message_of.h"
+#include "tests/temporary_folder.h"
 
 using namespace casimir;
 

@@ -2,7 +2,7 @@
 // tested by adding a row; tests/ops_test.cpp runs each in all modes.
 #pragma once
 
-#include "op_case.h"
+#include "tests/op_case.h"
 
 namespace casimir::test {
 

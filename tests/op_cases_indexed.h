@@ -1,7 +1,7 @@
 // The rows of the table for products, layout, and ops by index.
 #pragma once
 
-#include "op_case.h"
+#include "tests/op_case.h"
 
 namespace casimir::test {
 

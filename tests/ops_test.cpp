@@ -9,8 +9,8 @@
 #include "core/device.h"
 #include "core/memory.h"
 #include "core/parallel.h"
-#include "op_cases.h"
-#include "op_cases_indexed.h"
+#include "tests/op_cases.h"
+#include "tests/op_cases_indexed.h"
 
 using namespace casimir;
 using namespace casimir::test;

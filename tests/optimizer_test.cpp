@@ -7,7 +7,7 @@
 #include "core/config.h"
 #include "core/files.h"
 #include "core/parallel.h"
-#include "message_of.h"
+#include "tests/message_of.h"
 
 using namespace casimir;
 

@@ -2,9 +2,9 @@
 #include <doctest/doctest.h>
 
 #include "core/files.h"
-#include "message_of.h"
+#include "tests/message_of.h"
 #include "trainers/data.h"
-#include "training_run.h"
+#include "tests/training_run.h"
 
 using namespace casimir;
 

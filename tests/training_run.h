@@ -7,7 +7,7 @@
 
 #include "datasets/extxyz.h"
 #include "datasets/silicon.h"
-#include "temporary_folder.h"
+#include "tests/temporary_folder.h"
 #include "trainers/trainer.h"
 
 namespace casimir {
