@@ -140,7 +140,7 @@ TEST_CASE("potential: the gradient of the loss against differences, for every bl
   TaskOptions task;
   LossWeights weights{1, 10, 5};
   for (const std::string& hidden : variants)
-    for (const std::string& first : {"residual", "non_residual"}) {
+    for (const std::string first : {"residual", "non_residual"}) {
       ModelOptions options = small_options(hidden, "float64");
       options.mace.interaction_first = first;
       Model model = make_model(options, {{1, 6, 8}, {-13.6, -1029.5, -2042.0}, 4.0, 1.3, -0.4}, 7);
