@@ -6,10 +6,10 @@
 #include "autograd/ops.h"
 #include "core/random.h"
 #include "nn/losses.h"
+#include "tests/training_run.h"
 #include "trainers/data.h"
 #include "trainers/model_file.h"
 #include "trainers/step.h"
-#include "tests/training_run.h"
 
 using namespace casimir;
 

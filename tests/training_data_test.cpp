@@ -3,8 +3,8 @@
 
 #include "core/files.h"
 #include "tests/message_of.h"
-#include "trainers/data.h"
 #include "tests/training_run.h"
+#include "trainers/data.h"
 
 using namespace casimir;
 

@@ -8,12 +8,12 @@
 #include "core/files.h"
 #include "core/parallel.h"
 #include "tests/message_of.h"
+#include "tests/training_run.h"
 #include "trainers/checkpoint.h"
 #include "trainers/data.h"
 #include "trainers/model_file.h"
 #include "trainers/run_log.h"
 #include "trainers/step.h"
-#include "tests/training_run.h"
 
 using namespace casimir;
 
