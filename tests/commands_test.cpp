@@ -107,6 +107,7 @@ TEST_CASE("commands: data make silicon is the same for the same seed") {
   CHECK(content_of(folder / "a.xyz") == content_of(folder / "b.xyz"));
   CHECK(content_of(folder / "a.xyz") != content_of(folder / "c.xyz"));
   run_program(folder.path(), make + "d.xyz.gz --seed 5");
+  CHECK(run_program(folder.path(), make + "new/folder/e.xyz").code == 0);
   CHECK(read_extxyz(folder / "d.xyz.gz")[2].forces == read_extxyz(folder / "a.xyz")[2].forces);
 }
 

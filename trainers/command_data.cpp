@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 
 #include "core/error.h"
 #include "datasets/extxyz.h"
@@ -21,6 +22,9 @@ int data_silicon_command(const SiliconCommand& command, const Console& console) 
   check<UsageError>(options.rattle_min <= options.rattle_max, "silicon: --rattle-min ",
                     options.rattle_min, " is above --rattle-max ", options.rattle_max);
   std::vector<Frame> frames = make_silicon(options);
+  const std::filesystem::path folder = std::filesystem::path(command.out).parent_path();
+  std::error_code error;  // what cannot be made is named by the write
+  if (!folder.empty()) std::filesystem::create_directories(folder, error);
   write_extxyz(command.out, frames);
   int64_t atoms = 0;
   for (const Frame& frame : frames) atoms += static_cast<int64_t>(frame.size());
