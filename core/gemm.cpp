@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/parallel.h"
+#include "core/simd.h"
 
 namespace casimir {
 namespace {
@@ -70,19 +71,11 @@ void scale_output(const Gemm<T>& g) {
     }
 }
 
-// A vector register of 64 bytes, or what stands for it. (g++ does not keep a plain array in
-// registers.)
-template <class T>
-struct Lanes {
-  typedef T type __attribute__((vector_size(64), aligned(alignof(T))));
-  static constexpr int64_t width = 64 / sizeof(T);
-};
-
 // `rows` rows times 2 registers of columns of C; b has that many columns.
 template <int rows, class T>
 void tile(const Gemm<T>& g, int64_t i, int64_t j, int64_t columns, const T* b, int64_t ldb) {
-  using Vector = typename Lanes<T>::type;
-  constexpr int64_t width = Lanes<T>::width;
+  using Vector = typename Simd<T>::type;
+  constexpr int64_t width = Simd<T>::width;
   const int64_t row_a = g.trans_a ? 1 : g.lda, column_a = g.trans_a ? g.lda : 1;
   const T* a = g.a + i * row_a;
   Vector sums[rows][2] = {};
@@ -104,7 +97,7 @@ void tile(const Gemm<T>& g, int64_t i, int64_t j, int64_t columns, const T* b, i
 // For products so small that a library's packing of both matrices would cost more than the product.
 template <class T>
 void tile_gemm(const Gemm<T>& g) {
-  constexpr int64_t width = 2 * Lanes<T>::width;
+  constexpr int64_t width = 2 * Simd<T>::width;
   thread_local std::vector<T> packed;
   for (int64_t j = 0; j < g.n; j += width) {
     const int64_t columns = std::min(width, g.n - j);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/parallel.h"
+#include "core/simd.h"
 #include "equivariant/contraction_program.h"
 
 namespace casimir {
@@ -106,8 +107,8 @@ inline void add_dots(const Part& part, const Row<T>& row, int32_t begin, int32_t
 }
 
 template <class T>
-struct Widths {  // 64 bytes per vector, four vectors per block
-  static constexpr int lanes = 64 / sizeof(T);
+struct Widths {  // four registers per block
+  static constexpr int lanes = Simd<T>::width;
   using Wide = Block<T, lanes, 4>;
   using Narrow = Block<T, lanes, 1>;
   using Single = Block<T, 1, 1>;
