@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "equivariant/contraction.h"
+#include "equivariant/convolution.h"
 #include "equivariant/irreps.h"
 #include "equivariant/mixing.h"
+#include "equivariant/symmetric_product.h"
 #include "nn/parameters.h"
 
 namespace casimir {
@@ -87,7 +89,7 @@ struct Convolution {
   Irreps irreps_out;  // sorted and simplified: P_l * mul of each irrep
   int64_t num_paths = 0;
   int64_t weight_numel = 0;
-  Plan plan;
+  ConvolutionOp op;
 
   Convolution() = default;
   Convolution(const Irreps& features, const Irreps& harmonics, const Irreps& targets);
@@ -101,14 +103,13 @@ struct Convolution {
 // each output irrep, with a weight per element, path and channel: contraction.weight_IR_NU
 // [elements, paths, channels].
 struct SymmetricContraction {
-  struct Order {
-    Plan plan;
-    Tensors weights;  // one per output irrep
-    Tensors bases;    // [slots of that irrep, paths], constant
-    int64_t slots = 0;
+  struct Block {     // the products of one order for one output irrep
+    Tensor weights;  // [elements, paths, channels]
+    Tensor basis;    // [slots, paths], constant
   };
-  std::vector<Order> orders;  // nu = correlation .. 1
-  int64_t elements = 0, channels = 0;
+  std::vector<Block> blocks;  // by order, highest first, then by irrep
+  SymmetricProductOp op;
+  int64_t elements = 0;
 
   SymmetricContraction(Parameters::Scope p, int l_max, int64_t channels, const Irreps& out,
                        int correlation, int64_t elements);
