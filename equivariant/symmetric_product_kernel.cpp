@@ -15,6 +15,14 @@ struct Tile {
   using V = typename Simd<T>::type;
   V v[nodes];
 
+  // Copies by whole registers: g++ would copy the struct in halves, which loads then wait for.
+  Tile() : v{} {}
+  Tile(const Tile& other) { *this = other; }
+  Tile& operator=(const Tile& other) {
+    for (int n = 0; n < nodes; ++n) v[n] = other.v[n];
+    return *this;
+  }
+
   void add(const Tile& a) {
     for (int n = 0; n < nodes; ++n) v[n] += a.v[n];
   }
@@ -95,9 +103,6 @@ class SymmetricKernel {
           adjoint_dot(product_dot.size()),
           coefficients(k.p_.slots * width),
           coefficients_bar(coefficients.size()) {}
-    V coefficient(int32_t slot) const {
-      return reinterpret_cast<const V*>(coefficients.data())[slot];
-    }
   };
 
   // The gradient of the coefficients is a sum over all rows of a species, in one task.
@@ -202,30 +207,40 @@ class SymmetricKernel {
   }
 
   // Every monomial from its parent; with it g_bar += C q and C_bar += g q (or q's derivative).
+  // Pointers are taken out of their vectors because stores of V might change those, for all the
+  // compiler knows.
   template <bool Tangent, bool Value, bool Coefficients>
   void ascend(Workspace& work) const {
-    for (int n = 0; n < nodes; ++n) work.product[0].v[n] = V{} + T{1};
-    if constexpr (Tangent) work.product_dot[0] = {};
-    if constexpr (Value) std::fill(work.g_bar.begin(), work.g_bar.end(), Tile<T>{});
+    const auto *parents = tree_.parents.data(), *last = parents + tree_.parents.size();
+    const auto* children = tree_.children.data();
+    const auto* entries = tree_.entries.data();
+    const Tile<T>*x = work.x.data(), *x_dot = work.x_dot.data(), *g = work.g.data();
+    Tile<T>*products = work.product.data(), *products_dot = work.product_dot.data();
+    Tile<T>* g_bar = work.g_bar.data();
+    const auto* c = reinterpret_cast<const V*>(work.coefficients.data());
     auto* c_bar = reinterpret_cast<V*>(work.coefficients_bar.data());
-    for (size_t p = 0; p < tree_.parents.size(); ++p) {
-      const Tile<T> product = work.product[p];
-      const Tile<T> product_dot = Tangent ? work.product_dot[p] : Tile<T>{};
-      for (int32_t k = tree_.parents[p].begin; k < tree_.parents[p].end; ++k) {
-        const MonomialTree::Child& child = tree_.children[k];
+
+    for (int n = 0; n < nodes; ++n) products[0].v[n] = V{} + T{1};
+    if constexpr (Tangent) products_dot[0] = Tile<T>();
+    if constexpr (Value) std::fill_n(g_bar, work.g_bar.size(), Tile<T>());
+    for (int p = 0; parents + p < last; ++p) {
+      const Tile<T> product = products[p];
+      const Tile<T> product_dot = Tangent ? products_dot[p] : Tile<T>();
+      for (int32_t k = parents[p].begin; k < parents[p].end; ++k) {
+        const MonomialTree::Child child = children[k];
         if (!Value && !Coefficients && child.parent < 0) continue;
-        Tile<T> q = Tile<T>::product(product, work.x[child.factor]);
-        if (child.parent >= 0) work.product[child.parent] = q;
+        Tile<T> q = Tile<T>::product(product, x[child.factor]);
+        if (child.parent >= 0) products[child.parent] = q;
         if constexpr (Tangent) {
-          q = Tile<T>::product(product_dot, work.x[child.factor]);
-          q.add_product(product, work.x_dot[child.factor]);
-          if (child.parent >= 0) work.product_dot[child.parent] = q;
+          q = Tile<T>::product(product_dot, x[child.factor]);
+          q.add_product(product, x_dot[child.factor]);
+          if (child.parent >= 0) products_dot[child.parent] = q;
         }
         if constexpr (Value || Coefficients)
           for (int32_t e = child.begin; e < child.end; ++e) {
-            const MonomialTree::Entry& entry = tree_.entries[e];
-            if constexpr (Value) work.g_bar[entry.out].add_product(work.coefficient(entry.slot), q);
-            if constexpr (Coefficients) c_bar[entry.slot] += dot(work.g[entry.out], q);
+            const MonomialTree::Entry entry = entries[e];
+            if constexpr (Value) g_bar[entry.out].add_product(c[entry.slot], q);
+            if constexpr (Coefficients) c_bar[entry.slot] += dot(g[entry.out], q);
           }
       }
     }
@@ -234,32 +249,40 @@ class SymmetricKernel {
   // Adjoints of the monomials from their children, and x_bar (or its derivative along x_dot).
   template <bool Tangent>
   void descend(Workspace& work) const {
-    std::fill(work.x_bar.begin(), work.x_bar.end(), Tile<T>{});
-    for (size_t p = tree_.parents.size(); p-- > 0;) {
-      const Tile<T> product = work.product[p];
-      const Tile<T> product_dot = Tangent ? work.product_dot[p] : Tile<T>{};
-      Tile<T> sum{}, sum_dot{};
-      for (int32_t k = tree_.parents[p].begin; k < tree_.parents[p].end; ++k) {
-        const MonomialTree::Child& child = tree_.children[k];
-        Tile<T> s{};
+    const auto* parents = tree_.parents.data();
+    const auto* children = tree_.children.data();
+    const auto* entries = tree_.entries.data();
+    const Tile<T>*x = work.x.data(), *x_dot = work.x_dot.data(), *g = work.g.data();
+    const Tile<T>*products = work.product.data(), *products_dot = work.product_dot.data();
+    Tile<T>*adjoint = work.adjoint.data(), *adjoint_dot = work.adjoint_dot.data();
+    Tile<T>* x_bar = work.x_bar.data();
+    const auto* c = reinterpret_cast<const V*>(work.coefficients.data());
+
+    std::fill_n(x_bar, work.x_bar.size(), Tile<T>());
+    for (int p = static_cast<int>(tree_.parents.size()); p-- > 0;) {
+      const Tile<T> product = products[p];
+      const Tile<T> product_dot = Tangent ? products_dot[p] : Tile<T>();
+      Tile<T> sum, sum_dot;
+      for (int32_t k = parents[p].begin; k < parents[p].end; ++k) {
+        const MonomialTree::Child child = children[k];
+        Tile<T> s;
         for (int32_t e = child.begin; e < child.end; ++e)
-          s.add_product(work.coefficient(tree_.entries[e].slot), work.g[tree_.entries[e].out]);
-        if (child.parent >= 0) s.add(work.adjoint[child.parent]);
-        sum.add_product(s, work.x[child.factor]);
+          s.add_product(c[entries[e].slot], g[entries[e].out]);
+        if (child.parent >= 0) s.add(adjoint[child.parent]);
+        sum.add_product(s, x[child.factor]);
         if constexpr (Tangent) {
-          Tile<T>& x_bar = work.x_bar[child.factor];
-          x_bar.add_product(s, product_dot);
-          sum_dot.add_product(s, work.x_dot[child.factor]);
+          x_bar[child.factor].add_product(s, product_dot);
+          sum_dot.add_product(s, x_dot[child.factor]);
           if (child.parent >= 0) {
-            x_bar.add_product(work.adjoint_dot[child.parent], product);
-            sum_dot.add_product(work.adjoint_dot[child.parent], work.x[child.factor]);
+            x_bar[child.factor].add_product(adjoint_dot[child.parent], product);
+            sum_dot.add_product(adjoint_dot[child.parent], x[child.factor]);
           }
         } else {
-          work.x_bar[child.factor].add_product(s, product);
+          x_bar[child.factor].add_product(s, product);
         }
       }
-      work.adjoint[p] = sum;
-      if constexpr (Tangent) work.adjoint_dot[p] = sum_dot;
+      adjoint[p] = sum;
+      if constexpr (Tangent) adjoint_dot[p] = sum_dot;
     }
   }
 };
