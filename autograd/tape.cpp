@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "autograd/ops.h"
+#include "core/parallel.h"
 
 namespace casimir {
 namespace {
@@ -114,6 +115,24 @@ Tensors record_node(const char* op, const Tensors& inputs, std::vector<Array> ou
   return Tensors(outputs.begin(), outputs.end());
 }
 
+namespace {
+
+// sum += part where nobody else sees the memory of `sum`; the same bits as add().
+bool add_in_place(const Tensor& sum, const Tensor& part) {
+  Array array = sum.array();
+  if (!array.on_cpu() || array.buffer().use_count() > 2) return false;  // sum's own and `array`
+  visit_float("add", array.dtype(), [&]<class T>(T) {
+    T* to = array.data<T>();
+    const T* from = part.array().data<T>();
+    parallel_for(array.size(), grain_for(1), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) to[i] += from[i];
+    });
+  });
+  return true;
+}
+
+}  // namespace
+
 Tensors Tape::grad(const Tensors& outputs, const Tensors& inputs, const Tensors& seeds,
                    GradOptions options) {
   check(current_tape == this, "grad: this tape is not the current one");
@@ -140,6 +159,7 @@ Tensors Tape::grad(const Tensors& outputs, const Tensors& inputs, const Tensors&
 
   auto accumulate = [&](int32_t slot, const Tensor& value, const Shape& shape) {
     Tensor part = value.shape() == shape ? value : sum_to(value, shape);
+    if (cotangents[slot].defined() && !recording_ && add_in_place(cotangents[slot], part)) return;
     cotangents[slot] = cotangents[slot].defined() ? cotangents[slot] + part : part;
   };
   for (size_t i = 0; i < outputs.size(); ++i) {

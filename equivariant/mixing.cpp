@@ -1,7 +1,7 @@
 #include "equivariant/mixing.h"
 
 #include <algorithm>
-#include <map>
+#include <set>
 
 #include "core/gemm.h"
 #include "core/parallel.h"
@@ -76,15 +76,20 @@ void pack(const NodeRange& nodes, const T* x, int64_t width, const std::vector<i
       for (int64_t offset : offsets) packed = std::copy_n(row + offset + m * mul, mul, packed);
   }
 }
+// `add`: to what is there.
 template <class T>
-void unpack_add(const NodeRange& nodes, const T* packed, int64_t width,
-                const std::vector<int64_t>& offsets, int64_t mul, int64_t components, T* out) {
+void unpack(const NodeRange& nodes, const T* packed, int64_t width,
+            const std::vector<int64_t>& offsets, int64_t mul, int64_t components, bool add,
+            T* out) {
   for (int64_t i = nodes.begin; i < nodes.end; ++i) {
     T* row = out + nodes.node(i) * width;
     for (int64_t m = 0; m < components; ++m)
       for (int64_t offset : offsets) {
         T* block = row + offset + m * mul;
-        for (int64_t u = 0; u < mul; ++u) block[u] += packed[u];
+        if (add)
+          for (int64_t u = 0; u < mul; ++u) block[u] += packed[u];
+        else
+          std::copy_n(packed, mul, block);
         packed += mul;
       }
   }
@@ -92,7 +97,7 @@ void unpack_add(const NodeRange& nodes, const T* packed, int64_t width,
 
 template <class T>
 void mix_bundle(const Bundle& b, const MixPlan& plan, const NodeRange& nodes, const T* x,
-                const T* weight, T* out) {
+                const T* weight, bool add, T* out) {
   const int64_t rows = nodes.size() * b.components, inner = b.inner();
   const std::vector<int64_t> out_block{b.out};
   const auto& sources = plan.transposed ? out_block : b.in;
@@ -115,31 +120,68 @@ void mix_bundle(const Bundle& b, const MixPlan& plan, const NodeRange& nodes, co
                       .ldb = b.mul_out,
                       .c = to.data<T>(),
                       .ldc = n});
-  unpack_add(nodes, to.data<T>(), width_to, targets, mul_to, b.components, out);
+  unpack(nodes, to.data<T>(), width_to, targets, mul_to, b.components, add, out);
+}
+
+// Bundles that write to common blocks, which are one task's: the first stores and the others add
+// where all write the same blocks; else the blocks begin as zeros.
+struct Targets {
+  std::vector<Bundle> bundles;
+  std::set<int64_t> offsets;
+  bool alike = true;
+};
+
+std::vector<Targets> targets_of(const MixPlan& plan) {
+  std::vector<Targets> all;
+  for (const Bundle& b : bundles_of(plan)) {
+    Targets joined{{b}, {b.out}, true};
+    if (plan.transposed) joined.offsets = {b.in.begin(), b.in.end()};
+    for (size_t t = 0; t < all.size();) {
+      const bool common =
+          std::any_of(joined.offsets.begin(), joined.offsets.end(),
+                      [&](int64_t offset) { return all[t].offsets.count(offset) > 0; });
+      if (!common) {
+        ++t;
+        continue;
+      }
+      joined.alike = joined.alike && all[t].alike && joined.offsets == all[t].offsets;
+      joined.offsets.insert(all[t].offsets.begin(), all[t].offsets.end());
+      joined.bundles.insert(joined.bundles.begin(), all[t].bundles.begin(), all[t].bundles.end());
+      all.erase(all.begin() + static_cast<std::ptrdiff_t>(t));
+    }
+    all.push_back(std::move(joined));
+  }
+  return all;
 }
 
 template <class T>
 void mix_cpu(const MixPlan& plan, const Array& x, const Array& weight, const Segments& species,
              Array& out) {
-  const int64_t rows = x.shape()[0];
-  std::map<int64_t, std::vector<Bundle>> blocks;  // one task writes each block of the output
-  for (const Bundle& b : bundles_of(plan)) blocks[plan.transposed ? b.in[0] : b.out].push_back(b);
+  const std::vector<Targets> targets = targets_of(plan);
   struct Task {
-    const std::vector<Bundle>* bundles;
+    const Targets* targets;
     NodeRange nodes;
   };
   std::vector<Task> tasks;
-  for (const auto& [offset, bundles] : blocks) {
-    int64_t chunk = std::clamp<int64_t>(96 / bundles[0].components, 8, 64);
-    for (const NodeRange& range : ranges_of(rows, species, chunk))
-      tasks.push_back({&bundles, range});
+  int64_t stored = 0;  // numbers of a row that are stored to
+  for (const Targets& t : targets) {
+    const Bundle& b = t.bundles[0];
+    if (t.alike)
+      stored += b.components * (plan.transposed ? b.inner() : b.mul_out);
+    int64_t chunk = std::clamp<int64_t>(96 / b.components, 8, 64);
+    for (const NodeRange& range : ranges_of(x.shape()[0], species, chunk))
+      tasks.push_back({&t, range});
   }
-  out.fill(0);
+  if (stored < out.shape().row_size()) out.fill(0);
   parallel_for(static_cast<int64_t>(tasks.size()), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      for (const Bundle& b : *tasks[i].bundles)
+    for (int64_t i = begin; i < end; ++i) {
+      bool add = !tasks[i].targets->alike;
+      for (const Bundle& b : tasks[i].targets->bundles) {
         mix_bundle(b, plan, tasks[i].nodes, x.data<T>(),
-                   weight.data<T>() + tasks[i].nodes.group * plan.weight_size, out.data<T>());
+                   weight.data<T>() + tasks[i].nodes.group * plan.weight_size, add, out.data<T>());
+        add = true;
+      }
+    }
   });
 }
 
@@ -181,16 +223,18 @@ void outer_slice(const OuterTask& task, const MixPlan& plan, const std::vector<N
 template <class T>
 void mix_outer_cpu(const MixPlan& plan, const Array& x, const Array& g, const Segments& species,
                    Array& out) {
-  constexpr int64_t slice = 64, chunk = 128;
+  constexpr int64_t chunk = 128, enough = 16;
+  const bool whole = static_cast<int64_t>(plan.instructions.size()) * out.shape()[0] >= enough;
   std::vector<NodeRange> ranges = ranges_of(x.shape()[0], species, chunk);
   std::vector<OuterTask> tasks;
   std::vector<uint8_t> present(out.shape()[0], 0);
   for (const NodeRange& range : ranges) present[range.group] = 1;
   for (int64_t group = 0; group < out.shape()[0]; ++group)
     for (const MixInstruction& i : plan.instructions)
-      for (int64_t first = 0; first < i.mul_in && present[group]; first += slice)
+      for (int64_t first = 0, slice = whole ? i.mul_in : 64; first < i.mul_in && present[group];
+           first += slice)
         tasks.push_back({&i, group, first, std::min(slice, i.mul_in - first)});
-  out.fill(0);
+  if (std::count(present.begin(), present.end(), 0) > 0) out.fill(0);
   parallel_for(static_cast<int64_t>(tasks.size()), 1, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t)
       outer_slice(tasks[t], plan, ranges, x.data<T>(), g.data<T>(), out.data<T>());
