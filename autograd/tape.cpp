@@ -7,6 +7,7 @@
 
 #include "autograd/ops.h"
 #include "core/parallel.h"
+#include "core/profile.h"
 
 namespace casimir {
 namespace {
@@ -109,6 +110,7 @@ bool tracked(const Tensors& inputs) {
 
 Tensors record_node(const char* op, const Tensors& inputs, std::vector<Array> outputs,
                     const std::function<Vjp(const Tensors&)>& make_rule) {
+  profile_mark(op);
   if (checking)
     for (const Array& array : outputs) check_values(op, array);
   if (Recorder::wants(inputs)) return Recorder::append(op, inputs, std::move(outputs), make_rule);
@@ -222,6 +224,7 @@ Tensors fused(const char* op, const Kernel& kernel, const Composite& composite,
               const Tensors& inputs, Vjp faster) {
   std::vector<Array> outputs = kernel(inputs);
   if (!Recorder::wants(inputs)) {
+    profile_mark(op);
     if (checking)
       for (const Array& array : outputs) check_values(op, array);
     return Tensors(outputs.begin(), outputs.end());

@@ -77,6 +77,7 @@ void forward_path(const Path& path, const EdgeRow<T>* edges, int count, int64_t 
     const T* x = edge.x + path.x + u;
     const T* m = edge.m + path.entry;
     const V w = load<V>(edge.w + path.w + u);
+    __builtin_prefetch(edge.w + path.w + u + 64 / sizeof(T));
     if constexpr (!Tangent) {
       c.each_output([&](int k) {
         V t{};
