@@ -137,15 +137,17 @@ class ConvolutionKernel {
     return round;
   }
 
-  // Sums of the lanes of m_bar, turned back into the gradient of Y.
-  void harmonics_gradient(const Vector* m_bar, const T* rest, T* y_bar) const {
+  // m_bar turned back into the gradient of Y: couplings first, then the sums over lanes.
+  void harmonics_gradient(const Vector* m_bar, const T* rest, Vector* sums, T* y_bar) const {
+    std::fill_n(sums, paths_.width_y, Vector{});
     std::fill_n(y_bar, paths_.width_y, T{0});
     for (size_t c = 0; c < values_.size(); ++c) {
-      const auto& coupling = paths_.couplings[c];
-      T sum = rest[coupling.entry];
-      for (int lane = 0; lane < width; ++lane) sum += m_bar[coupling.entry][lane];
-      y_bar[coupling.y] += values_[c] * sum;
+      const int32_t y = paths_.couplings[c].y, entry = paths_.couplings[c].entry;
+      sums[y] += values_[c] * m_bar[entry];
+      y_bar[y] += values_[c] * rest[entry];
     }
+    for (int64_t y = 0; y < paths_.width_y; ++y)
+      for (int lane = 0; lane < width; ++lane) y_bar[y] += sums[y][lane];
   }
 
   template <bool Tangent, bool WithY>
@@ -170,8 +172,7 @@ class ConvolutionKernel {
     for (int32_t round = 0; round < round_count; ++round)
       parallel_for(index_.sender.targets(), grain(), [&](int64_t begin, int64_t end) {
         std::vector<T> matrix(paths_.entries), dot(paths_.entries), rest(paths_.entries, T{0});
-        std::vector<T> m_bar(WithY ? paths_.entries * width : 0);
-        auto* lanes = reinterpret_cast<Vector*>(m_bar.data());
+        std::vector<Vector> m_bar(WithY ? paths_.entries : 0), sums(WithY ? paths_.width_y : 0);
         for (int64_t node = begin; node < end; ++node) {
           if (round == 0) std::fill_n(x_bar + node * paths_.width_x, paths_.width_x, T{0});
           for (int64_t k = offsets[node]; k < offsets[node + 1]; ++k) {
@@ -184,11 +185,12 @@ class ConvolutionKernel {
             edge.add_w = round > 0;
             for (size_t p = 0; p < functions.size(); ++p) {
               const Path& path = paths_.paths[p];
-              int64_t u = functions[p].many(path, edge, 0, lanes);
+              int64_t u = functions[p].many(path, edge, 0, m_bar.data());
               if (u < path.channels) functions[p].one(path, edge, u, rest.data());
             }
             if constexpr (WithY)
-              harmonics_gradient(lanes, rest.data(), out.y.data<T>() + e * paths_.width_y);
+              harmonics_gradient(m_bar.data(), rest.data(), sums.data(),
+                                 out.y.data<T>() + e * paths_.width_y);
           }
         }
       });

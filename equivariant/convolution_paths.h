@@ -21,15 +21,6 @@ struct Single {
   using V = T;
   static constexpr int width = 1;
 };
-template <class V, class T>
-V load(const T* p) {
-  return *reinterpret_cast<const V*>(p);
-}
-template <class V, class T>
-void store(T* p, const V& v) {
-  *reinterpret_cast<V*>(p) = v;
-}
-
 // Components of a path, known to the compiler where they are few, and the index of an entry.
 template <int In, int Out, bool Diagonal>
 struct Components {
@@ -38,20 +29,30 @@ struct Components {
   int in, out;
   explicit Components(const Path& path) : in(In ? In : path.d_in), out(Out ? Out : path.d_out) {}
   int entries() const { return Diagonal ? 1 : in * out; }
-  // f(i, entry) for the inputs that output k depends on.
   template <class F>
-  void each_input(int k, F&& f) const {
-    if constexpr (Diagonal) {
-      f(k, 0);
-    } else {
+  void each_input(F&& f) const {
 #pragma GCC unroll 8
-      for (int i = 0; i < (In ? In : in); ++i) f(i, i * (Out ? Out : out) + k);
-    }
+    for (int i = 0; i < (In ? In : in); ++i) f(i);
   }
   template <class F>
   void each_output(F&& f) const {
 #pragma GCC unroll 8
     for (int k = 0; k < (Out ? Out : out); ++k) f(k);
+  }
+  // f(i, entry) for the inputs i that output k meets, f(k, entry) for the outputs of input i.
+  template <class F>
+  void inputs_of(int k, F&& f) const {
+    if constexpr (Diagonal)
+      f(k, 0);
+    else
+      each_input([&](int i) { f(i, i * (Out ? Out : out) + k); });
+  }
+  template <class F>
+  void outputs_of(int i, F&& f) const {
+    if constexpr (Diagonal)
+      f(i, 0);
+    else
+      each_output([&](int k) { f(k, i * (Out ? Out : out) + k); });
   }
 };
 
@@ -64,49 +65,55 @@ struct EdgeRow {
   bool add_w;  // to what another edge of the pair left there
 };
 
-// out[k] += w sum over i of M[i, k] x[i], over `count` edges, for one vector of channels.
+// out[k] += sum over i of M[i, k] w x[i], over `count` edges, for one vector of channels.
 template <class T, class Lanes, class C, bool Tangent>
 void forward_path(const Path& path, const EdgeRow<T>* edges, int count, int64_t u, T* out) {
   using V = typename Lanes::V;
   const C c(path);
   V sums[C::most_out];
   out += path.out + u;
-  c.each_output([&](int k) { sums[k] = load<V>(out + k * path.out_step); });
+  c.each_output([&](int k) { sums[k] = simd_load<V>(out + k * path.out_step); });
   for (int e = 0; e < count; ++e) {
     const EdgeRow<T>& edge = edges[e];
     const T* x = edge.x + path.x + u;
     const T* m = edge.m + path.entry;
-    const V w = load<V>(edge.w + path.w + u);
+    const V w = simd_load<V>(edge.w + path.w + u);
     __builtin_prefetch(edge.w + path.w + u + 64 / sizeof(T));
+    V wx[C::most_in];
+    c.each_input([&](int i) { wx[i] = w * simd_load<V>(x + i * path.x_step); });
     if constexpr (!Tangent) {
       c.each_output([&](int k) {
         V t{};
-        c.each_input(k, [&](int i, int at) { t += m[at] * load<V>(x + i * path.x_step); });
-        sums[k] += w * t;
+        c.inputs_of(k, [&](int i, int at) { t += m[at] * wx[i]; });
+        sums[k] += t;
       });
     } else {
       const T* x_dot = edge.x_dot + path.x + u;
       const T* m_dot = edge.m_dot + path.entry;
-      const V w_dot = load<V>(edge.w_dot + path.w + u);
+      const V w_dot = simd_load<V>(edge.w_dot + path.w + u);
+      __builtin_prefetch(edge.w_dot + path.w + u + 64 / sizeof(T));
+      V wx_dot[C::most_in];
+      c.each_input([&](int i) {
+        wx_dot[i] = w * simd_load<V>(x_dot + i * path.x_step);
+        wx_dot[i] += w_dot * simd_load<V>(x + i * path.x_step);
+      });
       c.each_output([&](int k) {
         V t{}, t_dot{};
-        c.each_input(k, [&](int i, int at) {
-          const V x_i = load<V>(x + i * path.x_step);
-          t += m[at] * x_i;
-          t_dot += m_dot[at] * x_i;
-          t_dot += m[at] * load<V>(x_dot + i * path.x_step);
+        c.inputs_of(k, [&](int i, int at) {
+          t += m[at] * wx_dot[i];
+          t_dot += m_dot[at] * wx[i];
         });
-        sums[k] += w * t_dot;
-        sums[k] += w_dot * t;
+        sums[k] += t;
+        sums[k] += t_dot;
       });
     }
   }
-  c.each_output([&](int k) { store<V>(out + k * path.out_step, sums[k]); });
+  c.each_output([&](int k) { simd_store(out + k * path.out_step, sums[k]); });
 }
 
-// One edge, all full vectors of channels from `first` on: x_bar[i] += w sum over k of M[i, k] g[k],
-// w_bar = sum over i, k of M[i, k] x[i] g[k], m_bar[i, k] += x[i] w g[k], or their derivatives.
-// Returns the first channel not done.
+// One edge, all full vectors of channels from `first` on. With r[i] = sum over k of M[i, k] g[k]:
+// x_bar[i] += w r[i], w_bar = sum over i of x[i] r[i], m_bar[i, k] += w x[i] g[k], or their
+// derivatives. Returns the first channel not done.
 template <class T, class Lanes, class C, bool Tangent, bool WithY>
 int64_t backward_path(const Path& path, const EdgeRow<T>& edge, int64_t first,
                       typename Lanes::V* m_bar) {
@@ -119,47 +126,46 @@ int64_t backward_path(const Path& path, const EdgeRow<T>& edge, int64_t first,
     for (int k = 0; k < c.entries(); ++k) sums[k] = V{};
   int64_t u = first;
   for (; u + Lanes::width <= path.channels; u += Lanes::width) {
-    const T *x = edge.x + path.x + u, *g = edge.g + path.out + u;
-    const T* x_dot = Tangent ? edge.x_dot + path.x + u : nullptr;
+    const T *x = edge.x + path.x + u, *g_row = edge.g + path.out + u;
     T *x_bar = edge.x_bar + path.x + u, *w_bar = edge.w_bar + path.w + u;
-    const V w = load<V>(edge.w + path.w + u);
-    V w_dot{};
-    if constexpr (Tangent) w_dot = load<V>(edge.w_dot + path.w + u);
-    V x_sums[C::most_in], w_sum{};
-#pragma GCC unroll 8
-    for (int i = 0; i < (C::most_in < max_components ? C::most_in : c.in); ++i)
-      x_sums[i] = load<V>(x_bar + i * path.x_step);
-    if (edge.add_w) w_sum = load<V>(w_bar);
-    c.each_output([&](int k) {
-      const V g_k = load<V>(g + k * path.out_step), h = w * g_k;
-      V t{};
-      if constexpr (!Tangent) {
-        c.each_input(k, [&](int i, int at) {
-          const V x_i = load<V>(x + i * path.x_step);
-          t += m[at] * x_i;
-          x_sums[i] += m[at] * h;
-          if constexpr (WithY) sums[at] += x_i * h;
+    const V w = simd_load<V>(edge.w + path.w + u);
+    V g[C::most_out], w_sum{};
+    c.each_output([&](int k) { g[k] = simd_load<V>(g_row + k * path.out_step); });
+    if (edge.add_w) w_sum = simd_load<V>(w_bar);
+    if constexpr (!Tangent) {
+      c.each_input([&](int i) {
+        const V x_i = simd_load<V>(x + i * path.x_step), wx = w * x_i;
+        V r{};
+        c.outputs_of(i, [&](int k, int at) {
+          r += m[at] * g[k];
+          if constexpr (WithY) sums[at] += wx * g[k];
         });
-      } else {
-        const V h_dot = w_dot * g_k;
-        c.each_input(k, [&](int i, int at) {
-          const V x_i = load<V>(x + i * path.x_step), x_dot_i = load<V>(x_dot + i * path.x_step);
-          t += m_dot[at] * x_i;
-          t += m[at] * x_dot_i;
-          x_sums[i] += m[at] * h_dot;
-          x_sums[i] += m_dot[at] * h;
-          if constexpr (WithY) {
-            sums[at] += x_i * h_dot;
-            sums[at] += x_dot_i * h;
-          }
+        w_sum += x_i * r;
+        simd_store(x_bar + i * path.x_step, simd_load<V>(x_bar + i * path.x_step) + w * r);
+      });
+    } else {
+      const T* x_dot = edge.x_dot + path.x + u;
+      const V w_dot = simd_load<V>(edge.w_dot + path.w + u);
+      c.each_input([&](int i) {
+        const V x_i = simd_load<V>(x + i * path.x_step),
+                x_dot_i = simd_load<V>(x_dot + i * path.x_step);
+        V wx_dot = w * x_dot_i;
+        wx_dot += w_dot * x_i;
+        V r{}, r_dot{};
+        c.outputs_of(i, [&](int k, int at) {
+          r += m[at] * g[k];
+          r_dot += m_dot[at] * g[k];
+          if constexpr (WithY) sums[at] += wx_dot * g[k];
         });
-      }
-      w_sum += t * g_k;
-    });
-#pragma GCC unroll 8
-    for (int i = 0; i < (C::most_in < max_components ? C::most_in : c.in); ++i)
-      store<V>(x_bar + i * path.x_step, x_sums[i]);
-    store<V>(w_bar, w_sum);
+        w_sum += x_i * r_dot;
+        w_sum += x_dot_i * r;
+        V sum = simd_load<V>(x_bar + i * path.x_step);
+        sum += w * r_dot;
+        sum += w_dot * r;
+        simd_store(x_bar + i * path.x_step, sum);
+      });
+    }
+    simd_store(w_bar, w_sum);
   }
   if constexpr (WithY)
     for (int k = 0; k < c.entries(); ++k) m_bar[path.entry + k] = sums[k];

@@ -291,7 +291,10 @@ void mix_outer_cpu(const MixPlan& plan, const Array& x, const Array& g, const Se
   for (int64_t group = 0; group < out.shape()[0]; ++group)
     if (present[group])
       for (OuterTask& task : outer_tasks(bundles, group, few)) tasks.push_back(std::move(task));
-  if (std::count(present.begin(), present.end(), 0) > 0) out.fill(0);
+  int64_t written = 0;
+  for (const Bundle& b : bundles) written += b.inner() * b.mul_out;
+  const bool all_present = std::count(present.begin(), present.end(), 0) == 0;
+  if (!all_present || written < plan.weight_size) out.fill(0);
   parallel_for(static_cast<int64_t>(tasks.size()), 1, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t)
       outer_task(tasks[t], plan, ranges, x.data<T>(), g.data<T>(), out.data<T>());

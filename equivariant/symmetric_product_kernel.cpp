@@ -88,9 +88,8 @@ class SymmetricKernel {
   struct Workspace {
     std::vector<Tile<T>> x, x_dot, g;               // by component, by output
     std::vector<Tile<T>> x_bar, g_bar;              // the same, results
-    std::vector<Tile<T>> product, product_dot;      // by parent
-    std::vector<Tile<T>> adjoint, adjoint_dot;      // by parent
-    std::vector<T> coefficients, coefficients_bar;  // [slots, width]
+    std::vector<Tile<T>> product, product_dot;      // by parent; on the way down their adjoints
+    std::vector<V> coefficients, coefficients_bar;  // by entry
     explicit Workspace(const SymmetricKernel& k)
         : x(k.p_.components),
           x_dot(k.in_.x_dot.defined() ? x.size() : 0),
@@ -99,9 +98,7 @@ class SymmetricKernel {
           g_bar(g.size()),
           product(k.tree_.parents.size()),
           product_dot(x_dot.empty() ? 0 : product.size()),
-          adjoint(product.size()),
-          adjoint_dot(product_dot.size()),
-          coefficients(k.p_.slots * width),
+          coefficients(k.tree_.entries.size()),
           coefficients_bar(coefficients.size()) {}
   };
 
@@ -133,7 +130,7 @@ class SymmetricKernel {
       const T* row = from.array().template data<T>() + rows[n] * count * channels + u;
       for (int64_t i = 0; i < count; ++i) {
         if (used == width) {
-          to[i].v[n] = *reinterpret_cast<const V*>(row + i * channels);
+          to[i].v[n] = simd_load<V>(row + i * channels);
         } else {
           for (int64_t k = 0; k < used; ++k) to[i].v[n][k] = row[i * channels + k];
         }
@@ -148,35 +145,41 @@ class SymmetricKernel {
       T* row = to.data<T>() + rows[n] * count * channels + u;
       for (int64_t i = 0; i < count; ++i) {
         if (used == width) {
-          *reinterpret_cast<V*>(row + i * channels) = from[i].v[n];
+          simd_store(row + i * channels, from[i].v[n]);
         } else {
           for (int64_t k = 0; k < used; ++k) row[i * channels + k] = from[i].v[n][k];
         }
       }
     }
   }
-  // [slots, channels] of one species to [slots, width] and back.
-  void pack_coefficients(const Task& task, int64_t u, std::vector<T>& to) const {
+  // [slots, channels] of one species to entries in the order of their use, and back.
+  void pack_coefficients(const Task& task, int64_t u, std::vector<V>& to) const {
     const int64_t used = std::min<int64_t>(width, p_.channels - u);
     const T* from =
         in_.coefficients.array().template data<T>() + task.species * p_.slots * p_.channels + u;
-    for (int64_t s = 0; s < p_.slots; ++s) {
-      T* end = std::copy_n(from + s * p_.channels, used, to.data() + s * width);
-      std::fill_n(end, width - used, T{0});
+    for (size_t e = 0; e < to.size(); ++e) {
+      const T* slot = from + tree_.entries[e].slot * p_.channels;
+      to[e] = V{};
+      if (used == width) {
+        to[e] = simd_load<V>(slot);
+      } else {
+        for (int64_t k = 0; k < used; ++k) to[e][k] = slot[k];
+      }
     }
   }
-  void unpack_coefficients(const std::vector<T>& from, const Task& task, int64_t u,
+  void unpack_coefficients(const std::vector<V>& from, const Task& task, int64_t u,
                            Array& to) const {
     const int64_t used = std::min<int64_t>(width, p_.channels - u);
     T* out = to.data<T>() + task.species * p_.slots * p_.channels + u;
-    for (int64_t s = 0; s < p_.slots; ++s)
-      std::copy_n(from.data() + s * width, used, out + s * p_.channels);
+    for (int64_t s = 0; s < p_.slots; ++s) std::fill_n(out + s * p_.channels, used, T{0});
+    for (size_t e = 0; e < from.size(); ++e)
+      for (int64_t k = 0; k < used; ++k) out[tree_.entries[e].slot * p_.channels + k] += from[e][k];
   }
 
   void run_task(Workspace& work, const Task& task, int64_t u, SymmetricGradients& out) const {
     pack_coefficients(task, u, work.coefficients);
     if (wanted_.coefficients)
-      std::fill(work.coefficients_bar.begin(), work.coefficients_bar.end(), T{0});
+      std::fill(work.coefficients_bar.begin(), work.coefficients_bar.end(), V{});
     const int32_t* order = in_.species.order().data();
     for (int64_t first = task.begin; first < task.end; first += nodes) {
       const int32_t* rows = order + first;
@@ -211,19 +214,22 @@ class SymmetricKernel {
   // compiler knows.
   template <bool Tangent, bool Value, bool Coefficients>
   void ascend(Workspace& work) const {
-    const auto *parents = tree_.parents.data(), *last = parents + tree_.parents.size();
-    const auto* children = tree_.children.data();
-    const auto* entries = tree_.entries.data();
-    const Tile<T>*x = work.x.data(), *x_dot = work.x_dot.data(), *g = work.g.data();
-    Tile<T>*products = work.product.data(), *products_dot = work.product_dot.data();
+    const MonomialTree::Parent* parents = tree_.parents.data();
+    const MonomialTree::Child* children = tree_.children.data();
+    const MonomialTree::Entry* entries = tree_.entries.data();
+    const Tile<T>* x = work.x.data();
+    const Tile<T>* x_dot = work.x_dot.data();
+    const Tile<T>* g = work.g.data();
+    Tile<T>* products = work.product.data();
+    Tile<T>* products_dot = work.product_dot.data();
     Tile<T>* g_bar = work.g_bar.data();
-    const auto* c = reinterpret_cast<const V*>(work.coefficients.data());
-    auto* c_bar = reinterpret_cast<V*>(work.coefficients_bar.data());
+    const V* c = work.coefficients.data();
+    V* c_bar = work.coefficients_bar.data();
 
     for (int n = 0; n < nodes; ++n) products[0].v[n] = V{} + T{1};
     if constexpr (Tangent) products_dot[0] = Tile<T>();
     if constexpr (Value) std::fill_n(g_bar, work.g_bar.size(), Tile<T>());
-    for (int p = 0; parents + p < last; ++p) {
+    for (size_t p = 0; p < tree_.parents.size(); ++p) {
       const Tile<T> product = products[p];
       const Tile<T> product_dot = Tangent ? products_dot[p] : Tile<T>();
       for (int32_t k = parents[p].begin; k < parents[p].end; ++k) {
@@ -238,9 +244,8 @@ class SymmetricKernel {
         }
         if constexpr (Value || Coefficients)
           for (int32_t e = child.begin; e < child.end; ++e) {
-            const MonomialTree::Entry entry = entries[e];
-            if constexpr (Value) g_bar[entry.out].add_product(c[entry.slot], q);
-            if constexpr (Coefficients) c_bar[entry.slot] += dot(g[entry.out], q);
+            if constexpr (Value) g_bar[entries[e].out].add_product(c[e], q);
+            if constexpr (Coefficients) c_bar[e] += dot(g[entries[e].out], q);
           }
       }
     }
@@ -249,25 +254,27 @@ class SymmetricKernel {
   // Adjoints of the monomials from their children, and x_bar (or its derivative along x_dot).
   template <bool Tangent>
   void descend(Workspace& work) const {
-    const auto* parents = tree_.parents.data();
-    const auto* children = tree_.children.data();
-    const auto* entries = tree_.entries.data();
-    const Tile<T>*x = work.x.data(), *x_dot = work.x_dot.data(), *g = work.g.data();
-    const Tile<T>*products = work.product.data(), *products_dot = work.product_dot.data();
-    Tile<T>*adjoint = work.adjoint.data(), *adjoint_dot = work.adjoint_dot.data();
+    const MonomialTree::Parent* parents = tree_.parents.data();
+    const MonomialTree::Child* children = tree_.children.data();
+    const MonomialTree::Entry* entries = tree_.entries.data();
+    const Tile<T>* x = work.x.data();
+    const Tile<T>* x_dot = work.x_dot.data();
+    const Tile<T>* g = work.g.data();
+    // A parent's product is read before its adjoint takes the place; children come after parents.
+    Tile<T>* adjoint = work.product.data();
+    Tile<T>* adjoint_dot = work.product_dot.data();
     Tile<T>* x_bar = work.x_bar.data();
-    const auto* c = reinterpret_cast<const V*>(work.coefficients.data());
+    const V* c = work.coefficients.data();
 
     std::fill_n(x_bar, work.x_bar.size(), Tile<T>());
-    for (int p = static_cast<int>(tree_.parents.size()); p-- > 0;) {
-      const Tile<T> product = products[p];
-      const Tile<T> product_dot = Tangent ? products_dot[p] : Tile<T>();
+    for (size_t p = tree_.parents.size(); p-- > 0;) {
+      const Tile<T> product = adjoint[p];
+      const Tile<T> product_dot = Tangent ? adjoint_dot[p] : Tile<T>();
       Tile<T> sum, sum_dot;
       for (int32_t k = parents[p].begin; k < parents[p].end; ++k) {
         const MonomialTree::Child child = children[k];
         Tile<T> s;
-        for (int32_t e = child.begin; e < child.end; ++e)
-          s.add_product(c[entries[e].slot], g[entries[e].out]);
+        for (int32_t e = child.begin; e < child.end; ++e) s.add_product(c[e], g[entries[e].out]);
         if (child.parent >= 0) s.add(adjoint[child.parent]);
         sum.add_product(s, x[child.factor]);
         if constexpr (Tangent) {
