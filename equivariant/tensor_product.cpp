@@ -221,15 +221,15 @@ TensorProduct::TensorProduct(const Irreps& in1, const Irreps& in2, const Irreps&
   for (size_t n = 0; n < instructions.size(); ++n) {
     const Instruction& i = instructions[n];
     const MulIrrep &a = in1[i.i_in1], &b = in2[i.i_in2], &c = out[i.i_out];
-    Path path{a.ir,
-              b.ir,
-              c.ir,
-              {at1[i.i_in1], a.mul},
-              {at2[i.i_in2], b.mul},
-              {at3[i.i_out], c.mul},
-              i.mode,
-              i.has_weight ? weight_numel_ : -1,
-              norms[n]};
+    Path path{.ir1 = a.ir,
+              .ir2 = b.ir,
+              .ir3 = c.ir,
+              .x1 = {at1[i.i_in1], a.mul},
+              .x2 = {at2[i.i_in2], b.mul},
+              .z = {at3[i.i_out], c.mul},
+              .mode = i.mode,
+              .weight = i.has_weight ? weight_numel_ : -1,
+              .factor = norms[n]};
     if (i.has_weight) weight_numel_ += weights_of(i.mode, {i, in1, in2, out});
     if (a.mul == 0 || b.mul == 0 || c.mul == 0) continue;
     if (i.has_weight) mix_apart(path);

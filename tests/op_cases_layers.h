@@ -19,23 +19,28 @@ inline std::vector<int64_t> place(const Irreps& irreps, int64_t n, size_t b, int
 // Linear and RadialMlp.
 
 struct LinearCase {
-  const char* what;
+  const char* what = "";
   Irreps in, out;
-  Linear::Options options;
-  std::vector<std::array<int, 2>> paths;  // (input block, output block), by output
+  Linear::Options options = {};
+  std::vector<std::array<int, 2>> paths = {};  // (input block, output block), by output
 };
 
 inline std::vector<LinearCase> linear_cases() {
-  const Irreps in("2x0e+2x1o+3x0e"), out("2x0e+3x1o");
-  return {{"every pair of blocks", in, out, {}, {{0, 0}, {2, 0}, {1, 1}}},
-          {"a matrix per group", in, out, {.groups = 3}, {{0, 0}, {2, 0}, {1, 1}}},
-          {"some pairs of blocks, by path, biases",
-           "2x0e+2x0e+1x1o",
-           "2x0e+3x0e",
-           {.instructions = {{0, 0}, {1, 0}, {1, 1}},
-            .path_normalization = PathNormalization::path,
-            .biases = true},
-           {{0, 0}, {1, 0}, {1, 1}}}};
+  LinearCase every, grouped, some;
+  every.what = "every pair of blocks";
+  every.in = "2x0e+2x1o+3x0e";
+  every.out = "2x0e+3x1o";
+  every.paths = {{0, 0}, {2, 0}, {1, 1}};
+  grouped = every;
+  grouped.what = "a matrix per group";
+  grouped.options.groups = 3;
+  some.what = "some pairs of blocks, by path, biases";
+  some.in = "2x0e+2x0e+1x1o";
+  some.out = "2x0e+3x0e";
+  some.paths = some.options.instructions = {{0, 0}, {1, 0}, {1, 1}};
+  some.options.path_normalization = PathNormalization::path;
+  some.options.biases = true;
+  return {every, grouped, some};
 }
 
 // w: the weights of each output block, then the biases.

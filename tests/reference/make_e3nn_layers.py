@@ -4,9 +4,10 @@ Made with e3nn 0.4.4 and torch 2.15.0 (requirements.txt):
 
     python make_e3nn_layers.py e3nn_layers.safetensors
 
-Every array is float64, rows stored mul_ir as e3nn's are. A case NAME holds what goes in (NAME/x1, NAME/x2,
-NAME/weight, ... as e3nn names them), the output NAME/out, and NAME/grad/INPUT: the gradient of sum(out * NAME/seed).
-The cases, with their irreps and options, are written out here and again in tests/e3nn_layers_test.cpp.
+Every array is float64, rows stored mul_ir as e3nn's are. A case NAME holds what goes in (NAME/x1,
+NAME/x2, NAME/weight, ... as e3nn names them), the output NAME/out, and NAME/grad/INPUT, gradients
+of sum(out * NAME/seed). The cases, with their irreps and options, are written out here and again in
+tests/e3nn_layers_test.cpp.
 """
 
 import os
@@ -24,7 +25,8 @@ arrays = {}
 
 def record(name, f, **inputs):
     """f(**inputs), its inputs, output and gradients; inputs that are None are left out."""
-    inputs = {key: x.detach().clone().requires_grad_() for key, x in inputs.items() if x is not None}
+    given = {key: x for key, x in inputs.items() if x is not None}
+    inputs = {key: x.detach().clone().requires_grad_() for key, x in given.items()}
     out = f(**inputs)
     seed = torch.randn_like(out)
     grads = torch.autograd.grad((out * seed).sum(), list(inputs.values()))
@@ -37,7 +39,8 @@ def record_product(name, product, shared=True):
     x1, x2 = product.irreps_in1.randn(ROWS, -1), product.irreps_in2.randn(ROWS, -1)
     numel = product.weight_numel
     weight = torch.randn(numel) if shared else torch.randn(ROWS, numel)
-    record(name, lambda x1, x2, weight=None: product(x1, x2, weight), x1=x1, x2=x2, weight=weight if numel else None)
+    record(name, lambda x1, x2, weight=None: product(x1, x2, weight),
+           x1=x1, x2=x2, weight=weight if numel else None)
 
 
 def products():
@@ -62,25 +65,31 @@ def products():
             (0, 0, 0, "uvuv", True), (1, 0, 1, "uvuv", False), (1, 1, 2, "uvuv", True),
             (1, 2, 3, "uvuv", True), (2, 1, 4, "uvuv", True), (2, 2, 5, "uvuv", False)]),
         "mixed": ("3x0e+2x1o", "2x1o+3x0e", "3x1o+2x1o+3x0e+6x1o", [
-            (0, 0, 0, "uvu", True), (0, 0, 1, "uvv", True), (1, 1, 1, "uvu", True), (1, 0, 2, "uvw", True),
-            (1, 0, 2, "uuw", True), (0, 1, 2, "uuu", True), (0, 0, 3, "uvuv", True), (1, 1, 0, "uvw", True)]),
+            (0, 0, 0, "uvu", True), (0, 0, 1, "uvv", True), (1, 1, 1, "uvu", True),
+            (1, 0, 2, "uvw", True), (1, 0, 2, "uuw", True), (0, 1, 2, "uuu", True),
+            (0, 0, 3, "uvuv", True), (1, 1, 0, "uvw", True)]),
     }
     for name, (in1, in2, out, paths) in modes.items():
-        for irrep, path, shared in [("component", "element", True), ("norm", "path", False), ("none", "none", True)]:
-            product = o3.TensorProduct(in1, in2, out, paths, irrep_normalization=irrep, path_normalization=path,
-                                       internal_weights=False, shared_weights=shared)
+        for irrep, path, shared in [("component", "element", True), ("norm", "path", False),
+                                    ("none", "none", True)]:
+            product = o3.TensorProduct(
+                in1, in2, out, paths, irrep_normalization=irrep, path_normalization=path,
+                internal_weights=False, shared_weights=shared)
             record_product(f"{name}/{irrep}", product, shared)
     # The products whose paths e3nn chooses.
     for irrep, path in [("component", "element"), ("norm", "path")]:
         product = o3.FullyConnectedTensorProduct(
-            "2x0e+2x1o+1x2e", "2x0e+1x1o", "3x0e+2x1o+2x1e+2x2e", irrep_normalization=irrep, path_normalization=path,
-            internal_weights=False, shared_weights=path == "element")
+            "2x0e+2x1o+1x2e", "2x0e+1x1o", "3x0e+2x1o+2x1e+2x2e", irrep_normalization=irrep,
+            path_normalization=path, internal_weights=False, shared_weights=path == "element")
         record_product(f"fully/{irrep}", product, path == "element")
-    record_product("full", o3.FullTensorProduct("2x0e+2x1o", "1x0o+2x1o+1x2e"))
-    record_product("full/kept", o3.FullTensorProduct("2x0e+2x1o", "1x0o+2x1o+1x2e", ["0e", "1e", "1o"]))
-    record_product("full/norm", o3.FullTensorProduct("1x6e", "1x5o+1x6e", ["1o", "6e", "11o"], irrep_normalization="norm"))
-    record_product("elementwise", o3.ElementwiseTensorProduct("3x0e+2x1o+2x2e", "3x1o+2x1e+2x2e"))
-    record_product("elementwise/kept", o3.ElementwiseTensorProduct("3x0e+2x1o+2x2e", "3x1o+2x1e+2x2e", ["0e", "1o"]))
+    full, elementwise = o3.FullTensorProduct, o3.ElementwiseTensorProduct
+    record_product("full", full("2x0e+2x1o", "1x0o+2x1o+1x2e"))
+    record_product("full/kept", full("2x0e+2x1o", "1x0o+2x1o+1x2e", ["0e", "1e", "1o"]))
+    record_product("full/norm", full("1x6e", "1x5o+1x6e", ["1o", "6e", "11o"],
+                                     irrep_normalization="norm"))
+    in1, in2 = "3x0e+2x1o+2x2e", "3x1o+2x1e+2x2e"
+    record_product("elementwise", elementwise(in1, in2))
+    record_product("elementwise/kept", elementwise(in1, in2, ["0e", "1o"]))
 
 
 def linears():
@@ -105,20 +114,23 @@ def norms():
         record(f"norm/{'squared' if squared else 'root'}", o3.Norm(irreps, squared), features=x)
     small = x * torch.tensor([1.0, 1e-3])[:, None]
     for name, function in [("sigmoid", torch.sigmoid), ("silu", torch.nn.functional.silu)]:
-        record(f"norm_activation/{name}", nn.NormActivation(irreps, function), features=x)
-        record(f"norm_activation/{name}/epsilon", nn.NormActivation(irreps, function, epsilon=0.01), features=small)
+        case = f"norm_activation/{name}"
+        record(case, nn.NormActivation(irreps, function), features=x)
+        layer = nn.NormActivation(irreps, function, epsilon=0.01)
+        record(f"{case}/epsilon", layer, features=small)
         layer = nn.NormActivation(irreps, function, bias=True)
 
         def biased(features, biases):
             layer.__dict__["_parameters"]["biases"] = biases
             return layer(features)
 
-        record(f"norm_activation/{name}/bias", biased, features=x, biases=torch.randn(irreps.num_irreps))
+        record(f"{case}/bias", biased, features=x, biases=torch.randn(irreps.num_irreps))
 
-        # e3nn 0.4.4 refuses normalize=False (it compares None with 0): its forward, on its own parts.
+        # e3nn 0.4.4 refuses normalize=False (it compares None with 0): its forward, of its parts.
         norm = o3.Norm(irreps)
         times = o3.ElementwiseTensorProduct(norm.irreps_out, irreps)
-        record(f"norm_activation/{name}/plain", lambda features: times(function(norm(features)), features), features=x)
+        record(f"{case}/plain", lambda features: times(function(norm(features)), features),
+               features=x)
 
 
 def batch_norms():
@@ -127,9 +139,10 @@ def batch_norms():
         for reduce in ["mean", "max"]:
             for instance in [False, True]:
                 affine = (normalization == "component") == (reduce == "mean")
-                layer = nn.BatchNorm(irreps, affine=affine, reduce=reduce, instance=instance, momentum=0.3,
-                                     normalization=normalization)
-                name = f"batch_norm/{normalization}/{reduce}/{'instance' if instance else 'batch'}"
+                layer = nn.BatchNorm(irreps, affine=affine, reduce=reduce, instance=instance,
+                                     momentum=0.3, normalization=normalization)
+                kind = "instance" if instance else "batch"
+                name = f"batch_norm/{normalization}/{reduce}/{kind}"
                 record_batch_norm(name, layer, irreps)
 
 
@@ -141,7 +154,9 @@ def record_batch_norm(name, layer, irreps):
             layer.__dict__["_parameters"].update(weight=weight, bias=bias)
         return layer(input)
 
-    affine = dict(weight=1 + torch.randn(irreps.num_irreps), bias=torch.randn(3)) if layer.affine else {}
+    affine = {}
+    if layer.affine:
+        affine = dict(weight=1 + torch.randn(irreps.num_irreps), bias=torch.randn(3))
     record(name + "/training", call, input=x, **affine)
     if not layer.instance:
         arrays[name + "/running_mean"] = layer.running_mean.clone()
