@@ -9,26 +9,70 @@
 
 namespace casimir {
 
+namespace {
+
+// The input blocks of output block o.
+std::vector<int> sources_of(int o, const Irreps& in, const Irreps& out,
+                            const std::vector<std::array<int, 2>>& instructions) {
+  std::vector<int> sources;
+  for (int i = 0; i < static_cast<int>(in.size()) && instructions.empty(); ++i)
+    if (in[i].ir == out[o].ir) sources.push_back(i);
+  for (const auto& [i, to] : instructions)
+    if (to == o) sources.push_back(i);
+  return sources;
+}
+
+void check_instructions(const Irreps& in, const Irreps& out,
+                        const std::vector<std::array<int, 2>>& instructions) {
+  for (const auto& [i, o] : instructions) {
+    check(i >= 0 && i < static_cast<int>(in.size()) && o >= 0 && o < static_cast<int>(out.size()),
+          "Linear: no blocks ", i, " -> ", o, " in ", in.text(), " -> ", out.text());
+    check(in[i].ir == out[o].ir, "Linear: ", in[i].ir.text(), " does not go to ", out[o].ir.text());
+  }
+}
+
+// "0e"; "0e_3" for block 3 after another block of 0e.
+std::string block_name(const Irreps& irreps, int block) {
+  const Irrep ir = irreps[block].ir;
+  for (int b = 0; b < block; ++b)
+    if (irreps[b].ir == ir) return ir.text() + "_" + std::to_string(block);
+  return ir.text();
+}
+
+}  // namespace
+
 Linear::Linear(Parameters::Scope p, const Irreps& in, const Irreps& out, Options options)
     : groups(options.groups) {
+  check_instructions(in, out, options.instructions);
   plan.width_in = in.dim();
   plan.width_out = out.dim();
   const std::vector<int64_t> in_offsets = in.offsets(), out_offsets = out.offsets();
-  for (size_t o = 0; o < out.size(); ++o) {
-    int64_t fan_in = in.count(out[o].ir);
-    if (fan_in == 0) continue;
-    double factor = options.factor / std::sqrt(static_cast<double>(fan_in * groups));
-    int64_t first = plan.weight_size;
-    for (size_t i = 0; i < in.size(); ++i) {
-      if (in[i].ir != out[o].ir) continue;
+  for (int o = 0; o < static_cast<int>(out.size()); ++o) {
+    const std::string name = block_name(out, o);
+    const std::vector<int> sources = sources_of(o, in, out, options.instructions);
+    int64_t fan_in = 0;
+    for (int i : sources) fan_in += in[i].mul;
+    for (int i : sources) {
+      const bool by_path = options.path_normalization == PathNormalization::path;
+      const int64_t elements = by_path ? in[i].mul * std::ssize(sources) : fan_in;
+      const double factor =
+          options.factor / std::sqrt(static_cast<double>(std::max<int64_t>(elements * groups, 1)));
       plan.instructions.push_back({in_offsets[i], in[i].mul, out_offsets[o], out[o].mul,
                                    out[o].ir.dim(), plan.weight_size, factor});
       plan.weight_size += in[i].mul * out[o].mul;
     }
-    check<Error>(plan.weight_size == first + fan_in * out[o].mul, "Linear: lost a weight");
+    if (options.biases && out[o].ir.is_scalar()) {
+      biases.push_back(p.get("bias_" + name, {out[o].mul}, init::zeros()));
+      bias_at.push_back(out_offsets[o]);
+    }
+    if (fan_in == 0) continue;
     Shape shape = groups > 1 ? Shape{groups, fan_in, out[o].mul} : Shape{fan_in, out[o].mul};
-    weights.push_back(p.get("weight_" + out[o].ir.text(), shape, init::normal(), options.decay));
+    weights.push_back(p.get("weight_" + name, shape, init::normal(), options.decay));
   }
+  // mix() joins neighbouring instructions into one output block; backwards it joins none, as it
+  // must not where the inputs of two output blocks overlap in part.
+  if (!options.instructions.empty())
+    std::reverse(plan.instructions.begin(), plan.instructions.end());
 }
 
 Tensor Linear::flat_weights() const {
@@ -38,7 +82,15 @@ Tensor Linear::flat_weights() const {
 }
 
 Tensor Linear::operator()(const Tensor& x, const Segments& species) const {
-  return mix(plan, x, flat_weights(), species);
+  check(x.defined() && x.rank() == 2 && x.dim(1) == plan.width_in, "Linear: expected rows of ",
+        plan.width_in, ", found ", x.shape());
+  Tensor out = weights.empty() ? Tensor::zeros({x.dim(0), plan.width_out}, x.dtype(), x.device())
+                               : mix(plan, x, flat_weights(), species);
+  for (size_t b = 0; b < biases.size(); ++b) {
+    const int64_t mul = biases[b].dim(0);
+    out = out + pad(biases[b], 0, bias_at[b], plan.width_out - bias_at[b] - mul);
+  }
+  return out;
 }
 
 RadialMlp::RadialMlp(Parameters::Scope p, const std::vector<int64_t>& sizes, double gain,
