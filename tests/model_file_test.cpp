@@ -108,6 +108,17 @@ TEST_CASE("model file: the seed decides the weights, nothing else") {
   CHECK(weights(1) != weights(2));
 }
 
+TEST_CASE("model file: no two parameters start with the same numbers") {
+  const Model model = make_model(tiny(), constants(), 1);
+  std::map<std::vector<float>, std::string> seen;
+  for (const Parameters::Entry& entry : model.parameters->entries()) {
+    std::vector<float> start = entry.tensor.array().to_vector<float>();
+    start.resize(std::min<size_t>(start.size(), 4));
+    auto [other, fresh] = seen.emplace(start, entry.name);
+    CHECK_MESSAGE(fresh, entry.name << " starts like " << other->second);
+  }
+}
+
 TEST_CASE("model file: what is not a whole, consistent model is named") {
   CHECK(message_after([](Safetensors& f) { f.metadata.erase("format"); }) ==
         "no 'format' in its metadata: not a model file of casimir");

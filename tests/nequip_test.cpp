@@ -1,21 +1,16 @@
 // NequIP against nequip 0.19.1: random weights imported by scripts/import_nequip.py; energies,
-// forces and stresses computed by tests/reference/make_nequip.py. Then what must hold of any
-// potential.
+// forces and stresses computed by tests/reference/make_nequip.py.
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "autograd/gradcheck.h"
-#include "core/parallel.h"
-#include "core/random.h"
 #include "datasets/extxyz.h"
 #include "equivariant/layers.h"
 #include "tests/message_of.h"
-#include "trainers/check.h"
+#include "tests/random_models.h"
 #include "trainers/evaluate.h"
 #include "trainers/model_file.h"
-#include "trainers/step.h"
 
 using namespace casimir;
 
@@ -87,67 +82,6 @@ void fill(Model& model) {
   }
 }
 
-ModelOptions small_options(const std::string& variant, const std::string& dtype = "float64") {
-  ModelOptions options;
-  options.kind = "nequip";
-  options.dtype = dtype;
-  options.elements = {"H", "C", "O"};
-  NequipOptions& nequip = options.nequip;
-  nequip.r_max = 4.0;
-  nequip.radial_mlp = {8};
-  nequip.num_bessel = 6;
-  nequip.num_layers = 3;
-  nequip.l_max = 2;
-  nequip.num_features = {5, 4, 3};
-  nequip.type_embed_num_features = 3;
-  nequip.parity = variant != "natural";
-  if (variant == "all options") {
-    nequip.num_layers = 4;
-    nequip.l_max = 1;
-    nequip.num_features = {4};
-    nequip.radial_mlp = {8, 6};
-    nequip.readout_mlp = {5};
-    nequip.bessel_trainable = true;
-    nequip.num_polynomial_cutoff = 5;
-    nequip.per_type_energy_scales = {{"H", 0.5}, {"C", 1.5}, {"O", 0.8}};
-    nequip.per_type_avg_num_neighbors = {{"H", 3}, {"C", 4}, {"O", 5}};
-  }
-  return options;
-}
-
-const MaceConstants constants{{1, 6, 8}, {-13.6, -1029.5, -2042.0}, 4.0, 1.3, -0.4};
-
-Model small_model(const std::string& variant, const std::string& dtype = "float64") {
-  return make_model(small_options(variant, dtype), constants, 7);
-}
-
-// A rattled molecule and a strained cell with labels.
-AtomsBatch labelled_batch(const Model& model, std::vector<Sample>& samples) {
-  std::vector<Frame> frames = check_structures({1, 6, 8}, 1, 3);
-  Random random(11);
-  for (Frame& frame : frames) {
-    frame.energy = random.normal();
-    for (size_t i = 0; i < frame.size(); ++i)
-      frame.forces.push_back({random.normal(), random.normal(), random.normal()});
-    double s[6];
-    for (double& x : s) x = 0.01 * random.normal();
-    if (frame.pbc[0])
-      frame.stress = std::array<double, 9>{s[0], s[1], s[2], s[1], s[3], s[4], s[2], s[4], s[5]};
-  }
-  samples = prepare_samples(std::move(frames), model.potential->elements(), model.options.r_max());
-  std::vector<int64_t> which;
-  for (size_t i = 0; i < samples.size(); ++i) which.push_back(static_cast<int64_t>(i));
-  return make_batch(samples, which);
-}
-
-double largest(const std::vector<CheckResult>& results) {
-  double value = 0;
-  for (const CheckResult& r : results) value = std::max(value, r.found);
-  return value;
-}
-
-const std::vector<std::string> variants = {"natural", "both parities", "all options"};
-
 NequipOptions read(const std::string& yaml) {
   return Config::parse(yaml, "a.yaml").read<NequipOptions>();
 }
@@ -193,97 +127,6 @@ TEST_SUITE("slow") {
   }
 }
 
-TEST_CASE("nequip: derivatives with respect to the positions to order three") {
-  for (const std::string& variant : variants) {
-    Model model = small_model(variant);
-    std::vector<Sample> samples;
-    Graph graph = to_graph(labelled_batch(model, samples), DType::f64);
-    auto f = [&](const Tensors& in) {
-      Tensor vectors = displaced_vectors(graph, in[0]);
-      return Tensors{segment_sum(model.potential->node_energies(graph, vectors), graph.node_graph)};
-    };
-    Tensor still = Tensor::zeros({graph.nodes, 3}, DType::f64);
-    CHECK(gradcheck(f, {still}, {.order = 3}) < 1e-6);
-  }
-}
-
-TEST_CASE("nequip: forces are -dE/dr and the virial is dE/dstrain to 1e-8") {
-  for (const std::string& variant : variants)
-    CHECK(largest(check_derivatives(small_model(variant), check_structures({1, 6, 8}, 2, 5), 1)) <
-          1e-8);
-}
-
-TEST_CASE("nequip: equivariance errors are at most 1e-12 in f64 and 1e-5 in f32") {
-  for (const std::string& variant : variants) {
-    std::vector<Frame> frames = check_structures({1, 6, 8}, 3, 9);
-    CHECK(largest(check_symmetry(small_model(variant), frames, 1)) < 1e-12);
-    CHECK(largest(check_symmetry(small_model(variant, "float32"), frames, 1)) < 1e-5);
-  }
-}
-
-TEST_CASE("nequip: smooth at r_max, and twice the energy for two distant copies") {
-  for (const std::string& variant : variants) {
-    Model model = small_model(variant);
-    for (const CheckResult& r : check_smoothness(model)) CHECK(r.holds());
-    for (const CheckResult& r : check_additivity(model, check_structures({1, 6, 8}, 2, 5)))
-      CHECK(r.holds());
-  }
-}
-
-TEST_SUITE("slow") {
-  TEST_CASE("nequip: the gradient of the loss against differences, for every block of parameters") {
-    LossWeights weights{1, 10, 5};
-    for (const std::string& variant : variants) {
-      Model model = small_model(variant);
-      std::vector<Sample> samples;
-      AtomsBatch batch = labelled_batch(model, samples);
-      Gradient exact = loss_gradient(model, batch, {}, weights);
-      double* flat = model.parameters->flat().data<double>();
-      Random random(5);
-      for (const Parameters::Entry& entry : model.parameters->entries()) {
-        CAPTURE(entry.name);
-        std::vector<double> direction(entry.tensor.size());
-        double expected = 0, size = 0;
-        for (size_t i = 0; i < direction.size(); ++i) {
-          direction[i] = random.normal();
-          double g = exact.flat.values<double>()[entry.offset + i];
-          expected += g * direction[i];
-          size += g * g;
-        }
-        const double h = 1e-4;
-        double slope = 0;
-        const double places[] = {-2, -1, 1, 2},
-                     factors[] = {1.0 / 12, -8.0 / 12, 8.0 / 12, -1.0 / 12};
-        std::vector<double> before(flat + entry.offset, flat + entry.offset + direction.size());
-        for (int k = 0; k < 4; ++k) {
-          for (size_t i = 0; i < direction.size(); ++i)
-            flat[entry.offset + i] = before[i] + places[k] * h * direction[i];
-          slope += factors[k] * loss_gradient(model, batch, {}, weights).loss / h;
-        }
-        std::copy(before.begin(), before.end(), flat + entry.offset);
-        CHECK(std::abs(slope - expected) < 1e-6 * std::max(std::sqrt(size), 1e-3 * exact.loss));
-      }
-    }
-  }
-}
-
-TEST_CASE("nequip: loss and gradient have the same bits for 1, 2, 3 and 8 threads") {
-  Model model = small_model("all options", "float32");
-  std::vector<Sample> samples;
-  AtomsBatch batch = labelled_batch(model, samples);
-  set_num_threads(1);
-  Gradient expected = loss_gradient(model, batch, {}, {1, 10, 5});
-  for (int threads : {1, 2, 3, 8}) {
-    set_num_threads(threads);
-    set_poison(threads == 3);
-    Gradient found = loss_gradient(model, batch, {}, {1, 10, 5});
-    set_poison(false);
-    CHECK(found.loss == expected.loss);
-    CHECK(found.flat.to_vector<float>() == expected.flat.to_vector<float>());
-  }
-  set_num_threads(0);
-}
-
 TEST_CASE("nequip: a preset fills in the keys that are not given") {
   NequipOptions options = read("{preset: M, num_layers: 3, r_max: 6}");
   CHECK(options.num_layers == 3);
@@ -305,9 +148,9 @@ TEST_CASE("nequip: messages of faulty options") {
         "a.yaml:1:14: radial_mlp: expected positive sizes, found 0");
   CHECK(message_of<ConfigError>([] { read("{per_type_avg_num_neighbors: {H: 0}}"); }) ==
         "a.yaml:1:2: per_type_avg_num_neighbors: expected positive numbers, found 0 for H");
-  ModelOptions options = small_options("natural");
+  ModelOptions options = nequip_options("natural");
   options.nequip.per_type_energy_scales = {{"H", 1.0}, {"O", 2.0}};
-  CHECK(message_of<ConfigError>([&] { make_model(options, constants, 7); }) ==
+  CHECK(message_of<ConfigError>([&] { make_model(options, small_constants, 7); }) ==
         "model.per_type_energy_scales: expected a number for each of 3 elements, found none for C");
 }
 

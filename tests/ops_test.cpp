@@ -321,6 +321,18 @@ TEST_CASE("ops: broadcasting of two inputs, values and gradients") {
       }
 }
 
+TEST_CASE("ops: equal largest values share the gradient") {
+  Tape tape;
+  Tensor x = tape.watch(Tensor::from(std::vector<double>{1, 3, 3, 2, 5, 0}, {2, 3}));
+  auto gradient = [&](const Tensor& y) {
+    return tape.grad({sum(y)}, {x}, {}, {.keep_graph = true})[0].array().to_vector<double>();
+  };
+  CHECK(gradient(max(x, {1})) == std::vector<double>{0, 0.5, 0.5, 0, 1, 0});
+  Tensor other = Tensor::from(std::vector<double>{1, 0, 9, 2, 0, 9}, {2, 3});
+  CHECK(gradient(maximum(x, other)) == std::vector<double>{0.5, 1, 0, 0.5, 1, 0});
+  CHECK(gradient(minimum(x, other)) == std::vector<double>{0.5, 0, 1, 0.5, 0, 1});
+}
+
 TEST_CASE("ops: where broadcasts its three inputs") {
   Setup s{Random(3), DType::f64, 5};
   for (const auto& [c, a, b] :

@@ -157,6 +157,21 @@ TEST_CASE("tape: checkpoint gives the same values and derivatives with fewer nod
   CHECK(tape.nodes() == 1);
 }
 
+TEST_CASE("tape: after an error in a rule the next walk records as before") {
+  Tape tape;
+  Tensor x = tape.watch(random_tensor({3}, 1));
+  Tensor y = record("faulty", {x}, x.array().copy(), [](const Tensors&, const Needs&) -> Tensors {
+    throw std::runtime_error("in the rule");
+  });
+  CHECK_THROWS_WITH(tape.grad({sum(y)}, {x}), "in the rule");
+  Tensor slope = tape.grad({sum(x * x * x)}, {x}, {}, {.create_graph = true})[0];
+  Tensor curvature = tape.grad({sum(slope)}, {x})[0];
+  REQUIRE(curvature.defined());
+  for (int64_t i = 0; i < 3; ++i)
+    CHECK(curvature.array().values<double>()[i] ==
+          doctest::Approx(6 * x.array().values<double>()[i]).epsilon(1e-14));
+}
+
 TEST_CASE("tape: parameters are variables where they are watched, constants elsewhere") {
   Parameters parameters(DType::f64, 1);
   Tensor w = (parameters.root() / "layer").get("weight", {3}, init::normal());

@@ -181,7 +181,12 @@ TEST_CASE("training data: config_type_weights multiply the frames' weights") {
   RunOptions options = small_run(folder / "a.xyz");
   options.data.valid_fraction = 0;
   options.data.config_type_weights = {{"odd", 3}};
-  Data data = load_data(options);
-  for (const Sample& sample : data.train)
-    CHECK(sample.frame.weight == (sample.frame.config_type == "odd" ? 3 : 1));
+  for (const bool own_file : {false, true}) {
+    if (own_file) options.data.valid = options.data.train;
+    Data data = load_data(options);
+    CHECK(data.valid.size() == (own_file ? 4 : 0));
+    for (const auto* set : {&data.train, &data.valid})
+      for (const Sample& sample : *set)
+        CHECK(sample.frame.weight == (sample.frame.config_type == "odd" ? 3 : 1));
+  }
 }

@@ -11,6 +11,7 @@
 #include "tests/training_run.h"
 #include "trainers/checkpoint.h"
 #include "trainers/data.h"
+#include "trainers/evaluate.h"
 #include "trainers/model_file.h"
 #include "trainers/run_log.h"
 #include "trainers/step.h"
@@ -32,6 +33,21 @@ std::vector<std::string> outcome(const std::string& run) {
   return files;
 }
 
+// Energies, forces and stresses of all frames, byte by byte.
+std::string predictions_of(const std::string& model, const std::string& data) {
+  std::vector<Frame> frames = read_extxyz(data);
+  std::string bytes;
+  auto add = [&](const double* values, size_t count) {
+    bytes.append(reinterpret_cast<const char*>(values), count * sizeof(double));
+  };
+  for (const FramePrediction& p : evaluate_frames(load_model(model), frames).predictions) {
+    add(&p.energy, 1);
+    for (const Vec3& force : p.forces) add(force.data(), 3);
+    if (p.stress) add(p.stress->data(), 9);
+  }
+  return bytes;
+}
+
 bool same(const std::vector<std::string>& a, const std::vector<std::string>& b) {
   return a == b;
 }
@@ -49,6 +65,36 @@ RunOptions full_run(const std::string& data) {
   options.train.stage_two.emplace();
   options.train.stage_two->start_epoch = 3;
   return options;
+}
+
+// Trains MACE and NequIP and predicts, once for each number of threads.
+void check_same_bits(int64_t steps, const std::vector<int64_t>& threads) {
+  TemporaryFolder folder;
+  write_silicon(folder / "si.xyz", 8);
+  RunOptions options = small_run(folder / "si.xyz");
+  options.train.epochs = steps;
+  options.train.max_steps = steps;
+  options.model.mace.hidden_irreps = "16x0e+16x1o";  // enough for several chunks
+  options.model.nequip.r_max = 4;
+  options.model.nequip.num_layers = 2;
+  options.model.nequip.num_features = {16};
+  options.model.nequip.radial_mlp = {8};
+  for (const std::string kind : {"mace", "nequip"}) {
+    options.model.kind = kind;
+    std::vector<std::string> expected;
+    for (size_t run = 0; run < threads.size(); ++run) {
+      options.step.threads = threads[run];
+      CAPTURE(kind);
+      CAPTURE(options.step.threads);
+      const std::string path = folder / kind + std::to_string(run);
+      REQUIRE(train(request_for(options, path)) == 0);
+      std::vector<std::string> found = outcome(path);
+      found.push_back(predictions_of(path + "/model.safetensors", folder / "si.xyz"));
+      if (run == 0) expected = found;
+      CHECK(same(found, expected));
+    }
+  }
+  set_num_threads(0);
 }
 
 }  // namespace
@@ -104,23 +150,14 @@ TEST_CASE("training: stopped and resumed anywhere, it ends with the same bytes")
   }
 }
 
-TEST_CASE("training: 1, 2 and 4 threads give the same bytes") {
-  TemporaryFolder folder;
-  write_silicon(folder / "si.xyz", 8);
-  RunOptions options = small_run(folder / "si.xyz");
-  options.model.mace.hidden_irreps = "16x0e+16x1o";
-  options.train.epochs = 2;
-  std::vector<std::vector<std::string>> outcomes;
-  int before = num_threads();
-  for (int threads : {1, 2, 4}) {
-    options.step.threads = threads;
-    std::string run = folder / "run" + std::to_string(threads);
-    REQUIRE(train(request_for(options, run)) == 0);
-    outcomes.push_back(outcome(run));
-  }
-  set_num_threads(before);
-  CHECK(same(outcomes[0], outcomes[1]));
-  CHECK(same(outcomes[0], outcomes[2]));
+TEST_CASE("training: 6 steps and an evaluation are the same bits on 1, 3 and 8 threads") {
+  check_same_bits(6, {1, 3, 8});
+}
+
+TEST_CASE(
+    "training: 50 steps and an evaluation are the same bits on 1, 2, 3, 4 and 8 threads, twice" *
+    doctest::test_suite("slow")) {
+  check_same_bits(50, {1, 2, 3, 4, 8, 1, 2, 3, 4, 8});
 }
 
 TEST_CASE("training: a damaged newest checkpoint is reported and the one before goes on") {
