@@ -12,6 +12,7 @@
 #include "tests/op_cases.h"
 #include "tests/op_cases_indexed.h"
 #include "tests/op_cases_norms.h"
+#include "tests/op_cases_products.h"
 #include "tests/op_coverage.h"
 
 using namespace casimir;
