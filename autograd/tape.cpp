@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "autograd/ops.h"
+#include "core/parallel.h"
+#include "core/profile.h"
 
 namespace casimir {
 namespace {
@@ -108,11 +110,30 @@ bool tracked(const Tensors& inputs) {
 
 Tensors record_node(const char* op, const Tensors& inputs, std::vector<Array> outputs,
                     const std::function<Vjp(const Tensors&)>& make_rule) {
+  profile_mark(op);
   if (checking)
     for (const Array& array : outputs) check_values(op, array);
   if (Recorder::wants(inputs)) return Recorder::append(op, inputs, std::move(outputs), make_rule);
   return Tensors(outputs.begin(), outputs.end());
 }
+
+namespace {
+
+// sum += part where nobody else sees the memory of `sum`; the same bits as add().
+bool add_in_place(const Tensor& sum, const Tensor& part) {
+  Array array = sum.array();
+  if (!array.on_cpu() || array.buffer().use_count() > 2) return false;  // sum's own and `array`
+  visit_float("add", array.dtype(), [&]<class T>(T) {
+    T* to = array.data<T>();
+    const T* from = part.array().data<T>();
+    parallel_for(array.size(), grain_for(1), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) to[i] += from[i];
+    });
+  });
+  return true;
+}
+
+}  // namespace
 
 Tensors Tape::grad(const Tensors& outputs, const Tensors& inputs, const Tensors& seeds,
                    GradOptions options) {
@@ -140,6 +161,7 @@ Tensors Tape::grad(const Tensors& outputs, const Tensors& inputs, const Tensors&
 
   auto accumulate = [&](int32_t slot, const Tensor& value, const Shape& shape) {
     Tensor part = value.shape() == shape ? value : sum_to(value, shape);
+    if (cotangents[slot].defined() && !recording_ && add_in_place(cotangents[slot], part)) return;
     cotangents[slot] = cotangents[slot].defined() ? cotangents[slot] + part : part;
   };
   for (size_t i = 0; i < outputs.size(); ++i) {
@@ -202,6 +224,7 @@ Tensors fused(const char* op, const Kernel& kernel, const Composite& composite,
               const Tensors& inputs, Vjp faster) {
   std::vector<Array> outputs = kernel(inputs);
   if (!Recorder::wants(inputs)) {
+    profile_mark(op);
     if (checking)
       for (const Array& array : outputs) check_values(op, array);
     return Tensors(outputs.begin(), outputs.end());

@@ -128,6 +128,4 @@ Tensors checkpoint(const Composite& f, const Tensors& inputs);
 void set_check_finite(bool on);
 bool check_finite();
 
-// Per-op times of everything recorded or computed while on, for `casimir train --profile`.
-
 }  // namespace casimir

@@ -1,19 +1,23 @@
-// Google Benchmark rows of the whole training step and inference of MACE, 128 channels.
+// The rows of the benchmark, by Google Benchmark or as a program that answers.
 //
 //   casimir_bench --data train_300K.xyz [--threads N] [--benchmark_filter=train.* ...]
-//   casimir_bench --data train_300K.xyz --serve [--lmax-hidden L] [--model FILE]
+//   casimir_bench --data train_300K.xyz --serve ROW [--threads N] [--model FILE] [--library NAME]
 //
-// With --serve each line of the standard input is answered by one line, so that scripts/bench can
-// alternate with a peer: "train", "infer": milliseconds; "gflop": of train and infer; "peak":
-// GFLOP/s of sgemm; "fingerprint": energies and force norm; "threads".
+// With --serve each line of the standard input is answered by one line, so that bench/compare.py
+// can alternate with a peer: "run": milliseconds; "fingerprint": norm and projection of each
+// result; "peak": GFLOP/s of matrix products of the row's type; "gflop"; "threads"; "memory": MB of
+// the largest resident memory above what the program held before it made the row.
 #include <benchmark/benchmark.h>
 
-#include <chrono>
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <cstdio>
+#include <fstream>
 #include <iostream>
 #include <map>
 
-#include "bench/mace_workload.h"
+#include "bench/workload.h"
 #include "core/parallel.h"
 
 namespace casimir {
@@ -21,14 +25,14 @@ namespace casimir {
 namespace {
 
 struct Arguments {
-  std::string data, model;
-  int l_hidden = 2, threads = 0;
-  bool serve = false;
+  WorkloadOptions workload;
+  std::string serve;  // a row
+  int threads = 0;
 };
 
 int whole_number(const std::string& name, const std::string& text, int most) {
   char* end = nullptr;
-  long value = std::strtol(text.c_str(), &end, 10);
+  const long value = std::strtol(text.c_str(), &end, 10);
   check<UsageError>(!text.empty() && *end == '\0' && value >= 0 && value <= most, name,
                     ": expected a whole number from 0 to ", most, ", found '", text, "'");
   return static_cast<int>(value);
@@ -36,95 +40,101 @@ int whole_number(const std::string& name, const std::string& text, int most) {
 
 // Takes our own options out of argv; the rest is Google Benchmark's.
 Arguments take_arguments(int& argc, char** argv) {
-  std::map<std::string, std::string> given;
   Arguments arguments;
+  std::string threads = "0";
+  const std::map<std::string, std::string*> options{{"--data", &arguments.workload.data},
+                                                    {"--model", &arguments.workload.model},
+                                                    {"--library", &arguments.workload.library},
+                                                    {"--serve", &arguments.serve},
+                                                    {"--threads", &threads}};
   int kept = 1;
   for (int i = 1; i < argc; ++i) {
-    std::string name = argv[i];
-    if (name == "--serve") {
-      arguments.serve = true;
-    } else if (name == "--data" || name == "--model" || name == "--lmax-hidden" ||
-               name == "--threads") {
-      check<UsageError>(i + 1 < argc, name, ": expected a value");
-      given[name] = argv[++i];
-    } else {
+    const auto option = options.find(argv[i]);
+    if (option == options.end()) {
       argv[kept++] = argv[i];
+      continue;
     }
+    check<UsageError>(i + 1 < argc, argv[i], ": expected a value");
+    *option->second = argv[++i];
   }
   argc = kept;
-  arguments.data = given["--data"];
-  arguments.model = given["--model"];
-  check<UsageError>(!arguments.data.empty(),
-                    "expected --data FILE: train_300K.xyz of the 3BPA set, "
-                    "https://github.com/davkovacs/BOTNet-datasets (dataset_3BPA)");
-  if (given.count("--lmax-hidden"))
-    arguments.l_hidden = whole_number("--lmax-hidden", given["--lmax-hidden"], 2);
-  if (given.count("--threads"))
-    arguments.threads = whole_number("--threads", given["--threads"], 1024);
+  arguments.threads = whole_number("--threads", threads, 1024);
   return arguments;
 }
 
-template <class F>
-double milliseconds(F work) {
-  auto start = std::chrono::steady_clock::now();
-  work();
-  std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
-  return time.count();
+constexpr double megabyte = 1e6;
+
+double resident_now() {
+  int64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages >> pages;
+  return static_cast<double>(pages * sysconf(_SC_PAGESIZE)) / megabyte;
 }
 
-std::string answer(MaceWorkload& work, const Arguments& arguments, const std::string& line) {
-  if (line == "train") return concat_text(milliseconds([&] { work.train(); }));
-  if (line == "infer") return concat_text(milliseconds([&] { work.infer(); }));
-  if (line == "peak") return concat_text(sgemm_peak());
+double resident_peak() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) * 1024 / megabyte;
+}
+
+std::string answer(const Row& row, const Workload& work, double base, const std::string& line) {
+  if (line == "run") return concat_text(time_run(work));
+  if (line == "peak") return concat_text(matmul_peak(row.dtype));
+  if (line == "gflop") return concat_text(row.gflop);
   if (line == "threads") return concat_text(num_threads());
-  if (line == "gflop")
-    return concat_text(MaceWorkload::train_gflop(arguments.l_hidden), " ",
-                       MaceWorkload::infer_gflop(arguments.l_hidden));
+  if (line == "memory") return concat_text(resident_peak() - base);
   if (line == "fingerprint") {
     std::ostringstream out;
-    out.precision(9);
-    for (double number : work.fingerprint()) out << number << " ";
+    out.precision(17);
+    if (work.results)
+      for (double number : fingerprint(work.results())) out << number << " ";
     return out.str();
   }
-  return "unknown: train, infer, gflop, peak, fingerprint or threads";
+  return "unknown: run, fingerprint, peak, gflop, threads or memory";
 }
 
 void serve(const Arguments& arguments) {
-  MaceWorkload work(arguments.data, arguments.l_hidden, arguments.model);
+  const std::vector<Row> rows = all_rows();
+  const Row& row = find_row(rows, arguments.serve);
+  const double base = resident_now();
+  const Workload work = row.make(arguments.workload);
   for (std::string line; std::getline(std::cin, line);)
-    std::cout << answer(work, arguments, line) << std::endl;
+    std::cout << answer(row, work, base, line) << std::endl;
 }
 
-void run_row(benchmark::State& state, const Arguments& arguments, int l_hidden, bool train) {
-  MaceWorkload work(arguments.data, l_hidden);
-  for (int i = 0; i < 3; ++i) train ? work.train() : work.infer();  // allocator and caches
-  for (auto _ : state) train ? work.train() : work.infer();
-  double gflop = train ? MaceWorkload::train_gflop(l_hidden) : MaceWorkload::infer_gflop(l_hidden);
-  state.counters["GFLOP/s"] =
-      benchmark::Counter(gflop, benchmark::Counter::kIsIterationInvariantRate);
+void run_row(benchmark::State& state, const Row& row, const WorkloadOptions& options) {
+  const Workload work = row.make(options);
+  for (int i = 0; i < 2; ++i) work.run();  // allocator and caches
+  for (auto _ : state) work.run();
+  if (row.gflop > 0)
+    state.counters["GFLOP/s"] =
+        benchmark::Counter(row.gflop, benchmark::Counter::kIsIterationInvariantRate);
 }
 
-void add_rows(const Arguments& arguments) {
-  for (bool train : {true, false})
-    for (int l = 0; l < 3; ++l)
-      benchmark::RegisterBenchmark(
-          concat_text(train ? "train_step_mace_l" : "infer_mace_l", l).c_str(),
-          [=](benchmark::State& state) { run_row(state, arguments, l, train); })
-          ->Unit(benchmark::kMillisecond)
-          ->UseRealTime();
-  benchmark::RegisterBenchmark("sgemm_peak",
-                               [](benchmark::State& state) {
-                                 for (auto _ : state) state.counters["GFLOP/s"] = sgemm_peak();
+void add_peak(const std::string& name, DType dtype) {
+  benchmark::RegisterBenchmark(name.c_str(),
+                               [=](benchmark::State& state) {
+                                 for (auto _ : state)
+                                   state.counters["GFLOP/s"] = matmul_peak(dtype);
                                })
       ->Iterations(1)
       ->Unit(benchmark::kMillisecond)
       ->UseRealTime();
 }
 
+void add_rows(const Arguments& arguments) {
+  for (const Row& row : all_rows())
+    benchmark::RegisterBenchmark(
+        row.name.c_str(), [=](benchmark::State& state) { run_row(state, row, arguments.workload); })
+        ->Unit(benchmark::kMillisecond)
+        ->UseRealTime();
+  add_peak("peak_f32", DType::f32);
+  add_peak("peak_f64", DType::f64);
+}
+
 int run(int argc, char** argv) {
   Arguments arguments = take_arguments(argc, argv);
   set_num_threads(arguments.threads);
-  if (arguments.serve) {
+  if (!arguments.serve.empty()) {
     check<UsageError>(argc == 1, "--serve: unknown option '", argv[argc - 1], "'");
     serve(arguments);
     return 0;

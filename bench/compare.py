@@ -1,38 +1,51 @@
 """Runs the benchmark rows and prints them as a table; called by scripts/bench.
 
-Without a peer: the rows of Google Benchmark. With one: each row's samples alternate between Casimir
-and the peer, so that both meet the same machine; the medians are compared. Standard library only.
+Without peers: the rows of Google Benchmark. With them (rows.py): each row's samples alternate
+between Casimir and its peers, each a process of its own that stays alive, so that all meet the same
+machine; the medians are compared. Standard library only.
 """
 
 import argparse
+import datetime
 import json
 import os
+import platform
+import re
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
+import rows
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-ROWS = [("train", "train_step_mace"), ("infer", "infer_mace")]
-AGREEMENT = 1e-4  # largest relative difference of energies and forces, float32
+REST = 0.25      # seconds until the threads of the last sample have gone to sleep
+SLOW = 10e3      # ms: a peer that takes longer is asked for three samples only
+ATOMS = 135      # of the batch of five frames
+COLUMNS = "{:30} {:>9} {:>9} {:>8} {:>7} {:>8} {:>7} {:>6}  {}"
 
 
 class Server:
     """A program that answers one line by one line."""
 
-    def __init__(self, command):
+    def __init__(self, command, environment=None):
         self.command = command
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True, cwd=ROOT,
+                                        env={**os.environ, **(environment or {})})
 
     def ask(self, line):
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
         if not answer:
-            sys.exit(f"bench: {self.command[0]} ended with exit code {self.process.wait()}")
+            sys.exit(f"bench: {' '.join(self.command)} ended with exit code {self.process.wait()}")
         return answer.strip()
+
+    def number(self, line):
+        return float(self.ask(line))
 
     def numbers(self, line):
         return [float(word) for word in self.ask(line).split()]
@@ -41,116 +54,260 @@ class Server:
         self.process.stdin.close()
         self.process.wait()
 
+    def __enter__(self):
+        return self
 
-def output_of(command):
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    if done.returncode:
-        sys.exit(f"bench: {' '.join(command)} ended with exit code {done.returncode}")
-    return done.stdout
-
-
-def peer_model(args, l_hidden):
-    """The peer's random weights as a file of ours, and the peer's energies and force norm."""
-    stem = os.path.join(args.work, f"mace_l{l_hidden}")
-    numbers = output_of([args.peer, "bench/peers/mace_model.py", "--data", args.data,
-                         "--lmax-hidden", str(l_hidden), stem + ".model"])
-    output_of([args.peer, "scripts/import_mace.py", stem + ".model", stem + ".safetensors"])
-    return stem + ".safetensors", [float(word) for word in numbers.split()[-6:]]
+    def __exit__(self, *_):
+        self.close()
 
 
-def check_agreement(ours, theirs, l_hidden):
-    scale = max(abs(e) for e in theirs[:5])
-    difference = max(abs(a - b) for a, b in zip(ours[:5], theirs[:5])) / scale
-    difference = max(difference, abs(ours[5] - theirs[5]) / theirs[5])
-    if not difference <= AGREEMENT:
-        sys.exit(f"bench: MACE L={l_hidden}: the two programs compute different things: energies "
-                 f"and force norm {ours}, the peer {theirs}")
-    print(f"MACE L={l_hidden}: same weights, energies and forces agree to {difference:.1e}")
+def start_casimir(args, name, threads, options=()):
+    command = [args.program, "--serve", name, "--data", args.data, "--threads", str(threads)]
+    return Server([*command, *options], {"OMP_NUM_THREADS": str(threads)})
 
 
-def compare(args, l_hidden):
-    threads = [] if args.threads == 0 else ["--threads", str(args.threads)]
-    model, expected = peer_model(args, l_hidden)
-    ours = Server([args.program, "--serve", "--data", args.data, "--lmax-hidden", str(l_hidden),
-                   "--model", model] + threads)
-    check_agreement(ours.numbers("fingerprint"), expected, l_hidden)
-    count = int(ours.ask("threads"))
-    theirs = Server([args.peer, "bench/peers/mace_step.py", "--serve", "--data", args.data,
-                     "--lmax-hidden", str(l_hidden), "--threads", str(count)])
-    gflop = dict(zip(["train", "infer"], ours.numbers("gflop")))
-    rows = []
-    for work, name in ROWS:
-        samples = {ours: [], theirs: []}
-        for server in samples:
-            for _ in range(2):
-                server.ask(work)
-        for _ in range(args.rounds):
-            for server in samples:
-                samples[server].append(float(server.ask(work)))
-                time.sleep(0.25)  # until its threads have gone to sleep
-        peak = ours.numbers("peak")[0]
-        rows.append(make_row(f"{name}_l{l_hidden}", statistics.median(samples[ours]),
-                             statistics.median(samples[theirs]), gflop[work], peak, count))
-    ours.close()
-    theirs.close()
-    return rows
+def start_peer(args, row, peer, threads):
+    name, threads = peer.row or row.program_row or row.name, peer.threads or threads
+    if peer.environment == "casimir":
+        return start_casimir(args, name, threads, peer.options)
+    python = args.mace if peer.environment == "mace" else args.nequip
+    return Server([python, f"bench/peers/{peer.script}", name, "--data", args.data, "--threads",
+                   str(threads), *peer.options])
 
 
-def make_row(name, ms, peer_ms, gflop, peak, threads):
-    return {"name": name, "casimir_ms": round(ms, 3),
-            "peer_ms": None if peer_ms is None else round(peer_ms, 3),
-            "ratio": None if peer_ms is None else round(peer_ms / ms, 2), "gflop": gflop,
-            "percent_of_peak": round(100 * gflop / (ms / 1000) / peak, 2), "threads": threads}
+class Match:
+    """Casimir and the peers of one row, all alive."""
+
+    def __init__(self, args, row):
+        self.row, self.threads = row, row.threads or args.threads
+        self.peers = [start_peer(args, row, peer, self.threads) for peer in row.peers]
+        self.labels = [server.ask("version") if peer.environment != "casimir" else peer.label
+                       for peer, server in zip(row.peers, self.peers)]
+        options = []
+        if row.peers and row.peers[0].weights:
+            options = ["--model", self.peers[0].ask(f"save {args.work}/{row.name}.safetensors")]
+        self.ours = start_casimir(args, row.program_row or row.name, self.threads, options)
+
+    def agreement(self):
+        """Largest difference of the results from the peers', relative to their norms."""
+        ours, worst = self.ours.numbers("fingerprint"), 0.0
+        for label, server in zip(self.labels, self.peers):
+            theirs = server.numbers("fingerprint")
+            if len(ours) != len(theirs):
+                sys.exit(f"bench: {self.row.name}: {len(ours)} numbers, {label}: {len(theirs)}")
+            for i, (a, b) in enumerate(zip(ours, theirs)):
+                norm = theirs[i - i % 2]  # each result is a norm and a projection
+                difference = abs(a - b) / norm if norm else abs(a)
+                worst = difference if difference != difference else max(worst, difference)
+            if not worst <= self.row.agreement:
+                sys.exit(f"bench: {self.row.name}: the programs compute different things: "
+                         f"{ours}, {label}: {theirs}")
+        return worst if ours else None
+
+    def close(self):
+        for server in [self.ours, *self.peers]:
+            server.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
 
-def alone(args):
+def samples_of(servers, rounds):
+    """Median of each server's samples, ms, which alternate."""
+    samples = [[] for _ in servers]
+    for server in servers:
+        if server.number("run") < SLOW:
+            server.ask("run")
+        else:
+            rounds = min(rounds, 3)
+        time.sleep(REST)
+    for _ in range(rounds):
+        for server, found in zip(servers, samples):
+            found.append(server.number("run"))
+            time.sleep(REST)
+    return [statistics.median(found) for found in samples]
+
+
+def measure_time(args, row):
+    with Match(args, row) as match:
+        agreement = match.agreement()
+        ms, *others = samples_of([match.ours, *match.peers], args.rounds)
+        peer_ms, label = min((time * peer.times, label) for time, peer, label
+                             in zip(others, row.peers, match.labels))
+        gflop, peak = match.ours.number("gflop"), match.ours.number("peak")
+        return {"name": row.name, "casimir_ms": ms, "peer_ms": peer_ms, "ratio": peer_ms / ms,
+                "must": row.must, "met": met(peer_ms / ms, row.must), "peer": label,
+                "agreement": agreement, "threads": match.threads,
+                **rate(gflop, ms, peak), "must_percent_of_peak": row.of_peak}
+
+
+def met(ratio, must):
+    return None if must is None else ratio >= must
+
+
+def rate(gflop, ms, peak):
+    if not gflop:
+        return {"gflop": None, "gflop_per_s": None, "percent_of_peak": None}
+    speed = gflop / ms * 1e3
+    return {"gflop": gflop, "gflop_per_s": speed, "percent_of_peak": 100 * speed / peak}
+
+
+def measure_memory(args, row):
+    """Largest resident memory of three steps, MB per atom, above what the program began with."""
+    with Match(args, row) as match:
+        found = []
+        for server in [match.ours, *match.peers]:
+            for _ in range(3):
+                server.ask("run")
+            found.append(server.number("memory") / ATOMS)
+        ours, theirs = found
+        return {"name": row.name, "casimir_mb_per_atom": ours, "peer_mb_per_atom": theirs,
+                "ratio": theirs / ours, "must_mb_per_atom": row.must, "met": ours <= row.must,
+                "peer": match.labels[0], "threads": match.threads}
+
+
+def first_step_of_casimir(args, threads):
+    """Seconds until the checkpoint of step 1 is on the disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [args.casimir, "train", "configs/3bpa/mace-l0.yaml", "--run-dir", folder + "/run",
+                   f"data.train={args.data}", f"step.threads={threads}", "train.save_every_steps=1"]
+        start = time.perf_counter()
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+        checkpoint = folder + "/run/checkpoints/step-000000001.ckpt"
+        while not os.path.exists(checkpoint):
+            if process.poll() is not None:
+                sys.exit(f"bench: {' '.join(command)} ended with exit code {process.returncode}")
+            time.sleep(0.002)
+        seconds = time.perf_counter() - start
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+        return seconds
+
+
+def first_step_of_peer(args, row, threads):
+    """The same model; five frames instead of 500, no command line, no checkpoint."""
+    start = time.perf_counter()
+    with start_peer(args, row, row.peers[0], threads) as server:
+        server.ask("run")
+        return time.perf_counter() - start, server.ask("version")
+
+
+def measure_start(args, row):
+    ours, theirs = [], []
+    for _ in range(min(args.rounds, 5)):
+        ours.append(first_step_of_casimir(args, args.threads))
+        seconds, label = first_step_of_peer(args, row, args.threads)
+        theirs.append(seconds)
+    casimir_s, peer_s = statistics.median(ours), statistics.median(theirs)
+    return {"name": row.name, "casimir_s": casimir_s, "peer_s": peer_s, "ratio": peer_s / casimir_s,
+            "must_s": row.must, "met": casimir_s <= row.must, "peer": label,
+            "threads": args.threads}
+
+
+MEASURES = {"time": measure_time, "memory": measure_memory, "start": measure_start}
+
+
+def alone(args, selection):
     """Google Benchmark prints its own table; its file becomes our rows."""
-    threads = [] if args.threads == 0 else ["--threads", str(args.threads)]
+    names = {row.program_row or row.name for row in selection}
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "rows.json")
-        command = [args.program, "--data", args.data, "--benchmark_min_time=2",
-                   f"--benchmark_out={file}", "--benchmark_out_format=json"] + threads
+        command = [args.program, "--data", args.data, "--threads", str(args.threads),
+                   f"--benchmark_filter=^({'|'.join([*names, 'peak_f32', 'peak_f64'])})/",
+                   f"--benchmark_out={file}", "--benchmark_out_format=json"]
         if subprocess.run(command, cwd=ROOT).returncode:
             sys.exit("bench: the benchmark program failed")
         with open(file) as f:
             found = {b["name"].split("/")[0]: b for b in json.load(f)["benchmarks"]}
-    peak = found.pop("sgemm_peak")["GFLOP/s"]
-    count = args.threads or len(os.sched_getaffinity(0))
-    rows = []
+    peaks = {"f32": found.pop("peak_f32")["GFLOP/s"], "f64": found.pop("peak_f64")["GFLOP/s"]}
+    result = []
     for name, row in found.items():
-        gflop = round(row["GFLOP/s"] / 1e9 * row["real_time"] / 1000, 3)
-        rows.append(make_row(name, row["real_time"], None, gflop, peak, count))
-    print(f"sgemm: {peak:.0f} GFLOP/s on {count} threads")
-    return rows
+        gflop = row.get("GFLOP/s", 0) / 1e9 * row["real_time"] / 1000
+        peak = peaks["f64" if name.endswith("_f64") else "f32"]
+        result.append({"name": name, "casimir_ms": row["real_time"], "peer_ms": None, "ratio": None,
+                       "threads": args.threads, **rate(gflop, row["real_time"], peak)})
+    return result
 
 
-def print_table(rows):
-    print(f"\n{'row':20} {'casimir ms':>10} {'peer ms':>9} {'ratio':>6} {'GFLOP/s':>8} {'of peak':>8}")
-    for row in rows:
-        rate = row["gflop"] / row["casimir_ms"] * 1000
-        print(f"{row['name']:20} {row['casimir_ms']:10.2f} {row['peer_ms']:9.1f} "
-              f"{row['ratio']:5.1f}x {rate:8.1f} {row['percent_of_peak']:7.1f}%")
+def short(value, digits=3):
+    return "-" if value is None else f"{value:.{digits}g}" if abs(value) < 1e3 else f"{value:.0f}"
+
+
+def print_head():
+    print(COLUMNS.format("row", "casimir", "peer", "ratio", "must", "GFLOP/s", "of peak", "agree",
+                         "peer"))
+
+
+def print_row(row):
+    unit = next((u for u in ("ms", "s", "mb_per_atom") if f"casimir_{u}" in row), "ms")
+    name = row["name"] + {"ms": "", "s": " (s)", "mb_per_atom": " (MB/atom)"}[unit]
+    must = row.get("must", row.get("must_" + unit))
+    low = row.get("must_percent_of_peak") and row["percent_of_peak"] < row["must_percent_of_peak"]
+    missed = "  MISSED" if row["met"] is False else "  LOW SHARE OF PEAK" if low else ""
+    share = row.get("percent_of_peak")
+    print(COLUMNS.format(name, short(row["casimir_" + unit]), short(row["peer_" + unit]),
+                         short(row["ratio"]) + "x", ("" if unit == "ms" else "<= ") + short(must, 2),
+                         short(row.get("gflop_per_s")), "-" if share is None else f"{share:.0f}%",
+                         "-" if row.get("agreement") is None else f"{row['agreement']:.0e}",
+                         row["peer"].split(",")[0] + missed), flush=True)
+
+
+def processor():
+    with open("/proc/cpuinfo") as f:
+        text = f.read()
+    fields = [re.search(rf"^{name}\s*:\s*(.*)$", text, re.M)
+              for name in ("model name", "cpu family")]
+    name, family = (found.group(1) if found else "?" for found in fields)
+    vectors = "AVX-512" if "avx512f" in text else "AVX2" if "avx2" in text else "SSE"
+    return f"{name}, family {family}, {vectors}, {len(os.sched_getaffinity(0))} cores, " \
+           f"{platform.system()} {platform.release()}"
+
+
+def rounded(row):
+    return {key: float(f"{value:.4g}") if isinstance(value, float) else value
+            for key, value in row.items()}
+
+
+def write_json(args, result):
+    lines = ",\n  ".join(json.dumps(rounded(row)) for row in result)
+    head = {"machine": processor(), "threads": args.threads,
+            "date": datetime.datetime.now().isoformat(timespec="seconds")}
+    with open(args.json, "w") as f:
+        f.write(json.dumps(head)[:-1] + f', "rows": [\n  {lines}\n]}}\n')
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", required=True, help="casimir_bench")
+    parser.add_argument("--casimir", required=True, help="casimir")
     parser.add_argument("--data", required=True, help="extended XYZ file; its first five frames")
-    parser.add_argument("--peer", help="python with mace-torch: compare")
-    parser.add_argument("--work", default=".", help="folder for the peer's models")
+    parser.add_argument("--mace", help="python with mace-torch: compare")
+    parser.add_argument("--nequip", help="python with nequip")
+    parser.add_argument("--work", default=".", help="folder for the peers' models")
     parser.add_argument("--json", help="file for the rows")
     parser.add_argument("--threads", type=int, default=0, help="0: all")
     parser.add_argument("--rounds", type=int, default=7, help="samples per row and program")
+    parser.add_argument("--only", default="*", help="names of rows, as matmul*,infer*")
+    parser.add_argument("--compiled", action="store_true", help="rows of torch.compile too")
     args = parser.parse_args()
+    args.threads = args.threads or len(os.sched_getaffinity(0))
 
-    if args.peer:
-        rows = [row for l_hidden in range(3) for row in compare(args, l_hidden)]
-        print_table(sorted(rows, key=lambda row: row["name"], reverse=True))
+    selection = rows.chosen(args.only, args.compiled)
+    if not selection:
+        sys.exit(f"bench: no row matches '{args.only}': {', '.join(r.name for r in rows.ROWS)}")
+    if args.mace:
+        print_head()
+        result = []
+        for row in selection:
+            result.append(MEASURES[row.kind](args, row))
+            print_row(result[-1])
     else:
-        rows = alone(args)
+        result = alone(args, selection)
     if args.json:
-        with open(args.json, "w") as f:
-            f.write("[\n " + ",\n ".join(json.dumps(row) for row in rows) + "\n]\n")
+        write_json(args, result)
 
 
 if __name__ == "__main__":

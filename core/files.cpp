@@ -4,27 +4,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <system_error>
 
 #include "core/error.h"
 
 namespace casimir {
+
+namespace fs = std::filesystem;
+
 namespace {
 
 std::string system_words(int code) {
   return std::generic_category().message(code);
-}
-
-// Calls f until it is not interrupted by a signal.
-template <class F>
-auto retry(F f) {
-  auto result = f();
-  while (result < 0 && errno == EINTR) result = f();
-  return result;
 }
 
 // A file descriptor that is closed at the end of the scope, unless close() did it before.
@@ -130,6 +126,34 @@ void write_file_atomic(const std::string& path, std::string_view content) {
   if (::rename(temporary.path.c_str(), path.c_str()) != 0) stop("rename the temporary file to it");
   temporary.published = true;
   sync_folder(path);
+}
+
+void make_folder(const std::string& path) {
+  std::error_code ignored;
+  if (path.empty() || fs::is_directory(path, ignored)) return;
+  make_folder(fs::path(path).parent_path());
+  if (::mkdir(path.c_str(), 0777) != 0 && !fs::is_directory(path, ignored)) {
+    int code = errno == EEXIST ? ENOTDIR : errno;  // a file has that name
+    fail<IoError>(path, ": cannot make this folder: ", system_words(code));
+  }
+  sync_folder(path);
+}
+
+void remove_file(const std::string& path) {
+  if (::unlink(path.c_str()) == 0 || errno == ENOENT) return;
+  int code = errno;
+  fail<IoError>(path, ": cannot remove it: ", system_words(code));
+}
+
+std::vector<std::string> paths_in(const std::string& folder) {
+  std::vector<std::string> paths;
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
+    paths.push_back(folder + "/" + at->path().filename().string());
+  if (error == std::errc::no_such_file_or_directory) return {};
+  check<IoError>(!error, folder, ": cannot list this folder: ", error.message());
+  std::sort(paths.begin(), paths.end());
+  return paths;
 }
 
 // XXH64 as in the xxHash specification (github.com/Cyan4973/xxHash, doc/xxhash_spec.md).

@@ -77,8 +77,8 @@ void tile(const Gemm<T>& g, int64_t i, int64_t j, int64_t columns, const T* b, i
   const T* a = g.a + i * row_a;
   Vector sums[rows][2] = {};
   for (int64_t p = 0; p < g.k; ++p, b += ldb, a += column_a) {
-    const Vector b0 = *reinterpret_cast<const Vector*>(b);
-    const Vector b1 = *reinterpret_cast<const Vector*>(b + width);
+    const Vector b0 = simd_load<Vector>(b);
+    const Vector b1 = simd_load<Vector>(b + width);
     for (int r = 0; r < rows; ++r) {
       sums[r][0] += a[r * row_a] * b0;
       sums[r][1] += a[r * row_a] * b1;

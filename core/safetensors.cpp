@@ -119,15 +119,16 @@ std::map<std::string, std::string> parse_metadata(const std::string& path, const
   return metadata;
 }
 
-// Verifies and removes the checksum, if there is one. `body` is header and data, and is changed.
-void verify_checksum(const std::string& path, std::map<std::string, std::string>& metadata,
+// Verifies and removes the checksum; false: there is none. `body` is header and data, and is
+// changed.
+bool verify_checksum(const std::string& path, std::map<std::string, std::string>& metadata,
                      std::string& body) {
   for (const auto& [key, text] : metadata) {
     check<DataError>(text.starts_with(checksum_prefix) == (key == checksum_key), path,
                      ": damaged: the metadata entry '", key, "' holds '", text, "'");
   }
   auto entry = metadata.find(checksum_key);
-  if (entry == metadata.end()) return;
+  if (entry == metadata.end()) return false;
   std::string digits = entry->second.substr(checksum_prefix.size());
   size_t place = body.find('"' + checksum_key + "\":\"" + checksum_prefix);
   check<DataError>(digits.size() == no_digits.size() && place != std::string::npos, path,
@@ -138,6 +139,7 @@ void verify_checksum(const std::string& path, std::map<std::string, std::string>
   check<DataError>(found == digits, path, ": damaged: the checksum does not match (header says ",
                    digits, ", file has ", found, ")");
   metadata.erase(entry);
+  return true;
 }
 
 Array narrow(const std::string& path, const Entry& entry, const char* bytes) {
@@ -252,14 +254,14 @@ Safetensors read_safetensors(const std::string& path) {
   if (header.names.contains("__metadata__")) {
     content.metadata = parse_metadata(path, header.names["__metadata__"]);
   }
-  verify_checksum(path, content.metadata, body);
+  content.verified = verify_checksum(path, content.metadata, body);
   for (const Entry& entry : entries) {
     content.arrays.emplace_back(entry.name, read_array(path, entry, body.data() + length));
   }
   return content;
 }
 
-void write_safetensors(const std::string& path, const Safetensors& content) {
+std::string safetensors_bytes(const std::string& path, const Safetensors& content) {
   std::string header;
   try {
     header = make_header(path, content);
@@ -276,7 +278,11 @@ void write_safetensors(const std::string& path, const Safetensors& content) {
   std::string entry = '"' + checksum_key + "\":\"" + checksum_prefix;
   std::string digits = hex(checksum(std::string_view(file).substr(8)));
   file.replace(file.find(entry) + entry.size(), digits.size(), digits);
-  write_file_atomic(path, file);
+  return file;
+}
+
+void write_safetensors(const std::string& path, const Safetensors& content) {
+  write_file_atomic(path, safetensors_bytes(path, content));
 }
 
 }  // namespace casimir

@@ -14,6 +14,7 @@ namespace casimir {
 struct Safetensors {
   std::map<std::string, std::string> metadata;
   std::vector<std::pair<std::string, Array>> arrays;  // in file order
+  bool verified = false;                              // read from a file that carries a checksum
 
   const Array* find(const std::string& name) const;  // nullptr when absent
   const Array& at(const std::string& name) const;    // DataError when absent
@@ -31,5 +32,6 @@ Safetensors read_safetensors(const std::string& path);
 // "xxh64-of-file:" and the XXH64 of header and data with 16 zeros in the place of its digits.
 // Reading verifies and removes it; files of other programs need none.
 void write_safetensors(const std::string& path, const Safetensors& content);
+std::string safetensors_bytes(const std::string& path, const Safetensors& content);  // not written
 
 }  // namespace casimir

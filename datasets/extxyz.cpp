@@ -154,6 +154,7 @@ std::vector<int64_t> select(const std::string& path, const std::string& index, i
     };
     int64_t begin = bound(parts[0], step > 0 ? low : high);
     int64_t end = bound(parts[1], step > 0 ? high : low);
+    step = std::clamp(step, -n, n);  // so that it cannot overflow
     for (int64_t i = begin; step > 0 ? i < end : i > end; i += step) chosen.push_back(i);
   }
   check<DataError>(!chosen.empty(), path, ": index ", shown(index), " selects none of the ", n,

@@ -30,6 +30,7 @@ std::vector<Frame> read_extxyz(const std::string& path, const ExtxyzKeys& keys =
 // .gz is compressed.
 void write_extxyz(const std::string& path, const std::vector<Frame>& frames,
                   const ExtxyzKeys& keys = {});
+std::string extxyz_text(const std::vector<Frame>& frames, const ExtxyzKeys& keys = {});
 
 // Values for info and columns, in the shortest form that reads back to the same bits.
 std::string extxyz_value(std::span<const double> numbers);  // 1.5, or "1.5 2 3" in quotes

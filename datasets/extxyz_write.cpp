@@ -116,10 +116,15 @@ Frame::Column extxyz_column(const std::string& name, std::span<const Vec3> rows)
   return column;
 }
 
-void write_extxyz(const std::string& path, const std::vector<Frame>& frames,
-                  const ExtxyzKeys& keys) {
+std::string extxyz_text(const std::vector<Frame>& frames, const ExtxyzKeys& keys) {
   std::string text;
   for (const Frame& frame : frames) append_frame(text, frame, keys);
+  return text;
+}
+
+void write_extxyz(const std::string& path, const std::vector<Frame>& frames,
+                  const ExtxyzKeys& keys) {
+  std::string text = extxyz_text(frames, keys);
   bool compressed = path.size() >= 3 && path.compare(path.size() - 3, 3, ".gz") == 0;
   write_file_atomic(path, compressed ? gzip(text) : text);
 }

@@ -16,18 +16,18 @@ using Part = ContractionProgram::Part;
 // Q vectors of W numbers, held in registers.
 template <class T, int W, int Q>
 struct Block {
-  typedef T Vector __attribute__((vector_size(W * sizeof(T)), aligned(sizeof(T)), may_alias));
+  typedef T Vector __attribute__((vector_size(W * sizeof(T))));
   static constexpr int size = W * Q;
   Vector v[Q];
 
   static Block zero() { return Block{}; }
   static Block load(const T* p) {
     Block b;
-    for (int q = 0; q < Q; ++q) b.v[q] = *reinterpret_cast<const Vector*>(p + q * W);
+    for (int q = 0; q < Q; ++q) b.v[q] = simd_load<Vector>(p + q * W);
     return b;
   }
   void store(T* p) const {
-    for (int q = 0; q < Q; ++q) *reinterpret_cast<Vector*>(p + q * W) = v[q];
+    for (int q = 0; q < Q; ++q) simd_store(p + q * W, v[q]);
   }
   void add_product(T s, const Block& b) {
     for (int q = 0; q < Q; ++q) v[q] += s * b.v[q];
@@ -206,9 +206,9 @@ class Contraction {
     const T* row(int64_t e) const { return data + (shared ? 0 : index ? index[e] : e) * width; }
   };
   struct Workspace {
-    std::vector<T> coefficients;  // [batch, leaves]
-    std::vector<T> dots;          // [leaves]
-    std::vector<T> lanes;         // [leaves, lanes]
+    std::vector<T> coefficients;                          // [batch, leaves]
+    std::vector<T> dots;                                  // [leaves]
+    std::vector<typename Widths<T>::Wide::Vector> lanes;  // [leaves]
   };
 
   Workspace workspace() const {
@@ -217,7 +217,7 @@ class Contraction {
       work.coefficients.resize(batch * program_.leaves);
     if (!program_.channel_output) {
       work.dots.resize(program_.leaves);
-      work.lanes.resize(static_cast<size_t>(program_.leaves) * Widths<T>::lanes);
+      work.lanes.resize(program_.leaves);
     }
     return work;
   }
@@ -301,7 +301,7 @@ class Contraction {
   void dot_products(Workspace& work, const Row<T>& row) const {
     using Vector = typename Widths<T>::Wide::Vector;
     constexpr int lanes = Widths<T>::lanes;
-    std::fill(work.lanes.begin(), work.lanes.end(), T{0});
+    std::fill(work.lanes.begin(), work.lanes.end(), Vector{});
     std::fill(work.dots.begin(), work.dots.end(), T{0});
     with_levels(program_.channel_inputs.size(), [&]<int Levels>() {
       if constexpr (Levels > 0)
@@ -313,14 +313,14 @@ class Contraction {
                   reinterpret_cast<typename B::Vector*>(work.dots.data() + part.first_leaf);
               add_dots<0, Levels, T, B>(part, row, 0, top, channel, B::zero(), sums);
             } else {
-              auto* sums = reinterpret_cast<Vector*>(work.lanes.data() + part.first_leaf * lanes);
+              Vector* sums = work.lanes.data() + part.first_leaf;
               add_dots<0, Levels, T, B>(part, row, 0, top, channel, B::zero(), sums);
             }
           });
     });
     for (int32_t leaf = 0; leaf < program_.leaves; ++leaf) {
       T sum = 0;
-      for (int i = 0; i < lanes; ++i) sum += work.lanes[leaf * lanes + i];
+      for (int i = 0; i < lanes; ++i) sum += work.lanes[leaf][i];
       work.dots[leaf] += sum;
     }
   }

@@ -9,26 +9,70 @@
 
 namespace casimir {
 
+namespace {
+
+// The input blocks of output block o.
+std::vector<int> sources_of(int o, const Irreps& in, const Irreps& out,
+                            const std::vector<std::array<int, 2>>& instructions) {
+  std::vector<int> sources;
+  for (int i = 0; i < static_cast<int>(in.size()) && instructions.empty(); ++i)
+    if (in[i].ir == out[o].ir) sources.push_back(i);
+  for (const auto& [i, to] : instructions)
+    if (to == o) sources.push_back(i);
+  return sources;
+}
+
+void check_instructions(const Irreps& in, const Irreps& out,
+                        const std::vector<std::array<int, 2>>& instructions) {
+  for (const auto& [i, o] : instructions) {
+    check(i >= 0 && i < static_cast<int>(in.size()) && o >= 0 && o < static_cast<int>(out.size()),
+          "Linear: no blocks ", i, " -> ", o, " in ", in.text(), " -> ", out.text());
+    check(in[i].ir == out[o].ir, "Linear: ", in[i].ir.text(), " does not go to ", out[o].ir.text());
+  }
+}
+
+// "0e"; "0e_3" for block 3 after another block of 0e.
+std::string block_name(const Irreps& irreps, int block) {
+  const Irrep ir = irreps[block].ir;
+  for (int b = 0; b < block; ++b)
+    if (irreps[b].ir == ir) return ir.text() + "_" + std::to_string(block);
+  return ir.text();
+}
+
+}  // namespace
+
 Linear::Linear(Parameters::Scope p, const Irreps& in, const Irreps& out, Options options)
     : groups(options.groups) {
+  check_instructions(in, out, options.instructions);
   plan.width_in = in.dim();
   plan.width_out = out.dim();
   const std::vector<int64_t> in_offsets = in.offsets(), out_offsets = out.offsets();
-  for (size_t o = 0; o < out.size(); ++o) {
-    int64_t fan_in = in.count(out[o].ir);
-    if (fan_in == 0) continue;
-    double factor = options.factor / std::sqrt(static_cast<double>(fan_in * groups));
-    int64_t first = plan.weight_size;
-    for (size_t i = 0; i < in.size(); ++i) {
-      if (in[i].ir != out[o].ir) continue;
+  for (int o = 0; o < static_cast<int>(out.size()); ++o) {
+    const std::string name = block_name(out, o);
+    const std::vector<int> sources = sources_of(o, in, out, options.instructions);
+    int64_t fan_in = 0;
+    for (int i : sources) fan_in += in[i].mul;
+    for (int i : sources) {
+      const bool by_path = options.path_normalization == PathNormalization::path;
+      const int64_t elements = by_path ? in[i].mul * std::ssize(sources) : fan_in;
+      const double factor =
+          options.factor / std::sqrt(static_cast<double>(std::max<int64_t>(elements * groups, 1)));
       plan.instructions.push_back({in_offsets[i], in[i].mul, out_offsets[o], out[o].mul,
                                    out[o].ir.dim(), plan.weight_size, factor});
       plan.weight_size += in[i].mul * out[o].mul;
     }
-    check<Error>(plan.weight_size == first + fan_in * out[o].mul, "Linear: lost a weight");
+    if (options.biases && out[o].ir.is_scalar()) {
+      biases.push_back(p.get("bias_" + name, {out[o].mul}, init::zeros()));
+      bias_at.push_back(out_offsets[o]);
+    }
+    if (fan_in == 0) continue;
     Shape shape = groups > 1 ? Shape{groups, fan_in, out[o].mul} : Shape{fan_in, out[o].mul};
-    weights.push_back(p.get("weight_" + out[o].ir.text(), shape, init::normal(), options.decay));
+    weights.push_back(p.get("weight_" + name, shape, init::normal(), options.decay));
   }
+  // mix() joins neighbouring instructions into one output block; backwards it joins none, as it
+  // must not where the inputs of two output blocks overlap in part.
+  if (!options.instructions.empty())
+    std::reverse(plan.instructions.begin(), plan.instructions.end());
 }
 
 Tensor Linear::flat_weights() const {
@@ -38,7 +82,15 @@ Tensor Linear::flat_weights() const {
 }
 
 Tensor Linear::operator()(const Tensor& x, const Segments& species) const {
-  return mix(plan, x, flat_weights(), species);
+  check(x.defined() && x.rank() == 2 && x.dim(1) == plan.width_in, "Linear: expected rows of ",
+        plan.width_in, ", found ", x.shape());
+  Tensor out = weights.empty() ? Tensor::zeros({x.dim(0), plan.width_out}, x.dtype(), x.device())
+                               : mix(plan, x, flat_weights(), species);
+  for (size_t b = 0; b < biases.size(); ++b) {
+    const int64_t mul = biases[b].dim(0);
+    out = out + pad(biases[b], 0, bias_at[b], plan.width_out - bias_at[b] - mul);
+  }
+  return out;
 }
 
 RadialMlp::RadialMlp(Parameters::Scope p, const std::vector<int64_t>& sizes, double gain,
@@ -81,108 +133,85 @@ Convolution::Convolution(const Irreps& features, const Irreps& harmonics, const 
   const std::vector<int64_t> in_at = features.offsets(), edge_at = harmonics.offsets(),
                              out_at = irreps_out.offsets();
   std::map<Irrep, int64_t> used;  // channels of each output irrep already given to paths
-  std::vector<Term> terms;
+  ConvolutionPaths sum;
+  sum.width_x = features.dim();
+  sum.width_y = harmonics.dim();
+  sum.width_out = irreps_out.dim();
   for (int index : sorted.inv) {
     const Path& path = paths[index];
-    const int64_t mul = features[path.in].mul;
-    const int l1 = features[path.in].ir.l, l2 = harmonics[path.edge].ir.l, l3 = path.out.l;
+    const MulIrrep& in = features[path.in];
     size_t block = 0;
     while (irreps_out[block].ir != path.out) ++block;
-    const std::vector<double>& cg = wigner_3j(l1, l2, l3);
-    const double norm = std::sqrt(2.0 * l3 + 1);
-    for (int i = 0, at = 0; i <= 2 * l1; ++i)
-      for (int j = 0; j <= 2 * l2; ++j)
-        for (int k = 0; k <= 2 * l3; ++k, ++at) {
-          if (std::abs(cg[at]) < 1e-14) continue;
-          auto x = static_cast<int32_t>(in_at[path.in] + i * mul);
-          auto y = static_cast<int32_t>(edge_at[path.edge] + j);
-          auto w = static_cast<int32_t>(weight_numel);
-          auto out =
-              static_cast<int32_t>(out_at[block] + k * irreps_out[block].mul + used[path.out]);
-          terms.push_back({{x, y, w, out}, norm * cg[at], static_cast<int32_t>(mul)});
-        }
-    used[path.out] += mul;
-    weight_numel += mul;
+    ConvolutionPaths::Path p;
+    p.x = in_at[path.in];
+    p.x_step = p.channels = in.mul;
+    p.out = out_at[block] + used[path.out];
+    p.out_step = irreps_out[block].mul;
+    p.w = sum.width_w;
+    p.d_in = in.ir.dim();
+    p.d_out = path.out.dim();
+    sum.add(p, wigner_3j(in.ir.l, harmonics[path.edge].ir.l, path.out.l), edge_at[path.edge],
+            std::sqrt(2.0 * path.out.l + 1));
+    used[path.out] += in.mul;
+    sum.width_w += in.mul;
   }
-  using Rows = Operand::Rows;
-  plan = Plan({{features.dim(), true, Rows::indexed, 0},
-               {harmonics.dim(), false, Rows::each, -1},
-               {weight_numel, true, Rows::indexed, 2},
-               {irreps_out.dim(), true, Rows::indexed, 1}},
-              std::move(terms));
+  weight_numel = sum.width_w;
+  op = ConvolutionOp(std::move(sum));
 }
 
 Tensor Convolution::operator()(const Tensor& x, const Tensor& y, const Tensor& w,
                                const Segments& sender, const Segments& receiver,
                                const Segments& pair) const {
-  return contract(plan, {x, y, w}, {sender, receiver, pair}, sender.size());
+  return op(x, y, w, {sender, receiver, pair});
 }
 
 SymmetricContraction::SymmetricContraction(Parameters::Scope p, int l_max, int64_t channels,
                                            const Irreps& out, int correlation, int64_t elements)
-    : elements(elements), channels(channels) {
-  const int64_t width = (l_max + 1) * (l_max + 1) * channels;
-  const std::vector<int64_t> out_at = out.offsets();
+    : elements(elements) {
+  SymmetricPolynomials sum;
+  sum.components = (l_max + 1) * (l_max + 1);
+  sum.channels = channels;
   for (int nu = correlation; nu >= 1; --nu) {
-    Order order;
-    std::vector<Term> terms;
-    for (size_t o = 0; o < out.size(); ++o) {
-      const SymmetricBasis& basis = symmetric_basis(l_max, nu, out[o].ir.l);
+    int32_t first_output = 0;
+    for (const MulIrrep& block : out) {
+      const SymmetricBasis& basis = symmetric_basis(l_max, nu, block.ir.l);
       std::vector<std::vector<double>> rows;
       const SymmetricBasis::Entry* last = nullptr;
       for (const SymmetricBasis::Entry& entry : basis.entries) {
         if (!last || last->component != entry.component || last->monomial != entry.monomial) {
-          Term term;
-          term.channels = static_cast<int32_t>(channels);
-          for (int32_t place : basis.monomials[entry.monomial])
-            term.at.push_back(place * static_cast<int32_t>(channels));
-          term.at.push_back(
-              static_cast<int32_t>((order.slots + static_cast<int64_t>(rows.size())) * channels));
-          term.at.push_back(static_cast<int32_t>(out_at[o] + entry.component * channels));
-          terms.push_back(std::move(term));
+          sum.entries.push_back({basis.monomials[entry.monomial],
+                                 first_output + static_cast<int32_t>(entry.component),
+                                 static_cast<int32_t>(sum.slots++)});
           rows.emplace_back(basis.paths, 0.0);
         }
         rows.back()[entry.path] = entry.value;
         last = &entry;
       }
-      order.slots += static_cast<int64_t>(rows.size());
+      first_output += block.ir.dim();
       Array matrix(Shape{static_cast<int64_t>(rows.size()), basis.paths}, DType::f64);
       for (size_t r = 0; r < rows.size(); ++r)
         std::copy(rows[r].begin(), rows[r].end(), matrix.data<double>() + r * basis.paths);
-      order.bases.push_back(Tensor(matrix.cast(p.dtype()).to(p.device())));
-      order.weights.push_back(
-          p.get("weight_" + out[o].ir.text() + "_" + std::to_string(nu),
-                {elements, basis.paths, channels},
-                init::normal(1.0 / static_cast<double>(std::max<int64_t>(basis.paths, 1))), true));
+      blocks.push_back(
+          {p.get("weight_" + block.ir.text() + "_" + std::to_string(nu),
+                 {elements, basis.paths, channels},
+                 init::normal(1.0 / static_cast<double>(std::max<int64_t>(basis.paths, 1))), true),
+           Tensor(matrix.cast(p.dtype()).to(p.device()))});
     }
-    using Rows = Operand::Rows;
-    std::vector<Operand> operands(nu, {width, true, Rows::each, -1});
-    operands.push_back({order.slots * channels, true, Rows::indexed, 0});
-    operands.push_back({out.dim(), true, Rows::each, -1});
-    order.plan = Plan(std::move(operands), std::move(terms));
-    orders.push_back(std::move(order));
+    sum.outputs = first_output;
   }
+  op = SymmetricProductOp(std::move(sum));
 }
 
 Tensor SymmetricContraction::operator()(const Tensor& x, const Segments& species) const {
-  Tensor sum;
-  for (const Order& order : orders) {
-    Tensors slots;  // per irrep [elements, slots, channels]
-    for (size_t o = 0; o < order.weights.size(); ++o) {
-      const int64_t rows = order.bases[o].dim(0), paths = order.bases[o].dim(1);
-      if (rows == 0) continue;
-      slots.push_back(
-          matmul(expand(reshape(order.bases[o], {1, rows, paths}), {elements, rows, paths}),
-                 order.weights[o]));
-    }
-    if (slots.empty()) continue;
-    Tensor coefficients = slots.size() == 1 ? slots[0] : concat(slots, 1);
-    coefficients = reshape(coefficients, {elements, order.slots * channels});
-    int power = static_cast<int>(order.plan.inputs()) - 1;
-    Tensor part = contract_power(order.plan, power, x, {coefficients}, {species}, x.dim(0));
-    sum = sum.defined() ? sum + part : part;
+  Tensors slots;  // of each block, [elements, slots, channels]
+  for (const Block& block : blocks) {
+    const int64_t rows = block.basis.dim(0), paths = block.basis.dim(1);
+    if (rows == 0) continue;
+    slots.push_back(matmul(expand(reshape(block.basis, {1, rows, paths}), {elements, rows, paths}),
+                           block.weights));
   }
-  return sum;
+  Tensor coefficients = slots.size() == 1 ? slots[0] : concat(slots, 1);
+  return op(x, reshape(coefficients, {elements, coefficients.size() / elements}), species);
 }
 
 namespace {

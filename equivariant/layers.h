@@ -2,12 +2,16 @@
 // (irreps.h); weights are e3nn's (unit variance), the normalisation by fan-in is part of the call.
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
 #include "equivariant/contraction.h"
+#include "equivariant/convolution.h"
 #include "equivariant/irreps.h"
 #include "equivariant/mixing.h"
+#include "equivariant/symmetric_product.h"
+#include "equivariant/tensor_product.h"
 #include "nn/parameters.h"
 
 namespace casimir {
@@ -18,12 +22,14 @@ inline constexpr double silu_normalization = 1.6791767923989418;
 inline constexpr double tanh_normalization = 1.5937334472592695;
 
 // e3nn's o3.Linear: every output irrep mixes the inputs of the same irrep; weight_IR [inputs,
-// outputs], scaled by 1/sqrt(inputs). With `groups` the matrix depends on the row's group:
-// FullyConnectedTensorProduct with a one-hot second input, scaled by 1/sqrt(inputs * groups),
-// weight_IR [groups, inputs, outputs].
+// outputs], scaled by 1/sqrt(inputs); a second output block of one irrep is weight_IR_BLOCK. With
+// `groups` the matrix depends on the row's group: FullyConnectedTensorProduct with a one-hot second
+// input, scaled by 1/sqrt(inputs * groups), weight_IR [groups, inputs, outputs].
 struct Linear {
   MixPlan plan;
-  Tensors weights;  // one per output irrep that has inputs
+  Tensors weights;  // one per output block that has inputs
+  Tensors biases;   // one per block of even scalars: bias_IR [mul]
+  std::vector<int64_t> bias_at;
   int64_t groups = 1;
 
   Linear() = default;
@@ -31,6 +37,11 @@ struct Linear {
     int64_t groups = 1;
     double factor = 1;   // multiplies the result
     bool decay = false;  // weight decay applies
+    // (input block, output block); none: all pairs of one irrep.
+    std::vector<std::array<int, 2>> instructions = {};
+    // path: scaled by 1/sqrt(inputs of the block * blocks) instead
+    PathNormalization path_normalization = PathNormalization::element;
+    bool biases = false;  // of even scalars
   };
   Linear(Parameters::Scope p, const Irreps& in, const Irreps& out, Options options);
   Linear(Parameters::Scope p, const Irreps& in, const Irreps& out)
@@ -50,36 +61,6 @@ struct RadialMlp {
   Tensor operator()(const Tensor& x) const;  // [rows, sizes.front()] -> [rows, sizes.back()]
 };
 
-// One path of a tensor product, as e3nn's Instruction.
-enum class Mode { uuu, uvu, uvw };
-struct Instruction {
-  int i_in1 = 0, i_in2 = 0, i_out = 0;
-  Mode mode = Mode::uvu;
-  bool has_weight = true;
-  double path_weight = 1;
-};
-
-// e3nn's o3.TensorProduct (component and element normalisation) of rows x1, x2 with weights that
-// are shared
-// ([1, weight_numel]) or per row. Weights are stored path after path: uuu [u], uvu [v, u], uvw [u,
-// v, w].
-class TensorProduct {
- public:
-  TensorProduct(const Irreps& in1, const Irreps& in2, const Irreps& out,
-                const std::vector<Instruction>& instructions, bool shared_weights);
-  int64_t weight_numel() const { return weight_numel_; }
-  Tensor operator()(const Tensor& x1, const Tensor& x2, const Tensor& weight) const;
-
- private:
-  // Paths by which operands run over channels: uuu, uvu and uvw, each with and without weight.
-  struct Group {
-    Plan plan;
-    bool has_weight;
-  };
-  std::vector<Group> groups_;
-  int64_t weight_numel_ = 0, width_ = 0;
-};
-
 // The tensor product of a message: features of the sender, harmonics and radial weights of the
 // edge, summed by receiver (uvu paths; MACE eq. 8, NequIP eq. 7). Output irreps: for each degree
 // the paths side by side, sorted.
@@ -87,7 +68,7 @@ struct Convolution {
   Irreps irreps_out;  // sorted and simplified: P_l * mul of each irrep
   int64_t num_paths = 0;
   int64_t weight_numel = 0;
-  Plan plan;
+  ConvolutionOp op;
 
   Convolution() = default;
   Convolution(const Irreps& features, const Irreps& harmonics, const Irreps& targets);
@@ -101,14 +82,13 @@ struct Convolution {
 // each output irrep, with a weight per element, path and channel: contraction.weight_IR_NU
 // [elements, paths, channels].
 struct SymmetricContraction {
-  struct Order {
-    Plan plan;
-    Tensors weights;  // one per output irrep
-    Tensors bases;    // [slots of that irrep, paths], constant
-    int64_t slots = 0;
+  struct Block {     // the products of one order for one output irrep
+    Tensor weights;  // [elements, paths, channels]
+    Tensor basis;    // [slots, paths], constant
   };
-  std::vector<Order> orders;  // nu = correlation .. 1
-  int64_t elements = 0, channels = 0;
+  std::vector<Block> blocks;  // by order, highest first, then by irrep
+  SymmetricProductOp op;
+  int64_t elements = 0;
 
   SymmetricContraction(Parameters::Scope p, int l_max, int64_t channels, const Irreps& out,
                        int correlation, int64_t elements);

@@ -1,7 +1,7 @@
 #include "equivariant/mixing.h"
 
 #include <algorithm>
-#include <map>
+#include <set>
 
 #include "core/gemm.h"
 #include "core/parallel.h"
@@ -59,40 +59,79 @@ std::vector<NodeRange> ranges_of(int64_t rows, const Segments& species, int64_t 
     int64_t end = species.defined() ? species.offsets()[group + 1] : rows;
     const int32_t* order =
         species.defined() && !species.sorted() ? species.order().data() : nullptr;
-    for (int64_t first = begin; first < end; first += chunk)
-      ranges.push_back({group, first, std::min(end, first + chunk), order});
+    const int64_t chunks = (end - begin + chunk - 1) / chunk;
+    for (int64_t c = 0; c < chunks; ++c)
+      ranges.push_back({group, begin + (end - begin) * c / chunks,
+                        begin + (end - begin) * (c + 1) / chunks, order});
   }
   return ranges;
 }
 
-// Blocks of `mul` channels at `offsets`, for every node and component, side by side in rows of
-// `packed`; and back.
+// The first `used` of `mul` channels of the blocks at `offsets`, for every node and component, side
+// by side in rows of `packed`; and whole blocks back.
 template <class T>
 void pack(const NodeRange& nodes, const T* x, int64_t width, const std::vector<int64_t>& offsets,
-          int64_t mul, int64_t components, T* packed) {
+          int64_t used, int64_t mul, int64_t components, T* packed) {
   for (int64_t i = nodes.begin; i < nodes.end; ++i) {
     const T* row = x + nodes.node(i) * width;
     for (int64_t m = 0; m < components; ++m)
-      for (int64_t offset : offsets) packed = std::copy_n(row + offset + m * mul, mul, packed);
+      for (int64_t offset : offsets) packed = std::copy_n(row + offset + m * mul, used, packed);
   }
 }
+// `add`: to what is there.
 template <class T>
-void unpack_add(const NodeRange& nodes, const T* packed, int64_t width,
-                const std::vector<int64_t>& offsets, int64_t mul, int64_t components, T* out) {
+void unpack(const NodeRange& nodes, const T* packed, int64_t width,
+            const std::vector<int64_t>& offsets, int64_t mul, int64_t components, bool add,
+            T* out) {
   for (int64_t i = nodes.begin; i < nodes.end; ++i) {
     T* row = out + nodes.node(i) * width;
     for (int64_t m = 0; m < components; ++m)
       for (int64_t offset : offsets) {
         T* block = row + offset + m * mul;
-        for (int64_t u = 0; u < mul; ++u) block[u] += packed[u];
+        if (add)
+          for (int64_t u = 0; u < mul; ++u) block[u] += packed[u];
+        else
+          std::copy_n(packed, mul, block);
         packed += mul;
       }
   }
 }
 
+// From these many rows on, products read and write the rows in place, component by component;
+// fewer, or scattered ones, are gathered for one product of all components.
+constexpr int64_t direct_rows = 32;
+bool direct(const NodeRange& nodes) {
+  return !nodes.order && nodes.size() >= direct_rows;
+}
+
+template <class T>
+void mix_bundle_direct(const Bundle& b, const MixPlan& plan, const NodeRange& nodes, const T* x,
+                       const T* weight, bool add, T* out) {
+  const int64_t from = plan.transposed ? plan.width_out : plan.width_in;
+  const int64_t to = plan.transposed ? plan.width_in : plan.width_out;
+  Gemm<T> g{.trans_b = plan.transposed,
+            .m = nodes.size(),
+            .n = plan.transposed ? b.mul_in : b.mul_out,
+            .k = plan.transposed ? b.mul_out : b.mul_in,
+            .alpha = static_cast<T>(b.factor),
+            .lda = from,
+            .ldb = b.mul_out,
+            .ldc = to};
+  for (int64_t m = 0; m < b.components; ++m)
+    for (size_t i = 0; i < b.in.size(); ++i) {
+      const int64_t in = b.in[i] + m * b.mul_in, at = b.out + m * b.mul_out;
+      g.a = x + nodes.begin * from + (plan.transposed ? at : in);
+      g.c = out + nodes.begin * to + (plan.transposed ? in : at);
+      g.b = weight + b.weight + static_cast<int64_t>(i) * b.mul_in * b.mul_out;
+      g.beta = add || (i > 0 && !plan.transposed) ? T{1} : T{0};
+      gemm_serial(g);
+    }
+}
+
 template <class T>
 void mix_bundle(const Bundle& b, const MixPlan& plan, const NodeRange& nodes, const T* x,
-                const T* weight, T* out) {
+                const T* weight, bool add, T* out) {
+  if (direct(nodes)) return mix_bundle_direct(b, plan, nodes, x, weight, add, out);
   const int64_t rows = nodes.size() * b.components, inner = b.inner();
   const std::vector<int64_t> out_block{b.out};
   const auto& sources = plan.transposed ? out_block : b.in;
@@ -103,7 +142,7 @@ void mix_bundle(const Bundle& b, const MixPlan& plan, const NodeRange& nodes, co
   const int64_t width_to = plan.transposed ? plan.width_in : plan.width_out;
   const int64_t k = plan.transposed ? b.mul_out : inner, n = plan.transposed ? inner : b.mul_out;
   Array from(Shape{rows, k}, dtype_of<T>()), to(Shape{rows, n}, dtype_of<T>());
-  pack(nodes, x, width_from, sources, mul_from, b.components, from.data<T>());
+  pack(nodes, x, width_from, sources, mul_from, mul_from, b.components, from.data<T>());
   gemm_serial(Gemm<T>{.trans_b = plan.transposed,
                       .m = rows,
                       .n = n,
@@ -115,85 +154,150 @@ void mix_bundle(const Bundle& b, const MixPlan& plan, const NodeRange& nodes, co
                       .ldb = b.mul_out,
                       .c = to.data<T>(),
                       .ldc = n});
-  unpack_add(nodes, to.data<T>(), width_to, targets, mul_to, b.components, out);
+  unpack(nodes, to.data<T>(), width_to, targets, mul_to, b.components, add, out);
+}
+
+// Bundles that write to common blocks, which are one task's: the first stores and the others add
+// where all write the same blocks; else the blocks begin as zeros.
+struct Targets {
+  std::vector<Bundle> bundles;
+  std::set<int64_t> offsets;
+  bool alike = true;
+};
+
+std::vector<Targets> targets_of(const MixPlan& plan) {
+  std::vector<Targets> all;
+  for (const Bundle& b : bundles_of(plan)) {
+    Targets joined{{b}, {b.out}, true};
+    if (plan.transposed) joined.offsets = {b.in.begin(), b.in.end()};
+    for (size_t t = 0; t < all.size();) {
+      const bool common =
+          std::any_of(joined.offsets.begin(), joined.offsets.end(),
+                      [&](int64_t offset) { return all[t].offsets.count(offset) > 0; });
+      if (!common) {
+        ++t;
+        continue;
+      }
+      joined.alike = joined.alike && all[t].alike && joined.offsets == all[t].offsets;
+      joined.offsets.insert(all[t].offsets.begin(), all[t].offsets.end());
+      joined.bundles.insert(joined.bundles.begin(), all[t].bundles.begin(), all[t].bundles.end());
+      all.erase(all.begin() + static_cast<std::ptrdiff_t>(t));
+    }
+    all.push_back(std::move(joined));
+  }
+  return all;
 }
 
 template <class T>
 void mix_cpu(const MixPlan& plan, const Array& x, const Array& weight, const Segments& species,
              Array& out) {
-  const int64_t rows = x.shape()[0];
-  std::map<int64_t, std::vector<Bundle>> blocks;  // one task writes each block of the output
-  for (const Bundle& b : bundles_of(plan)) blocks[plan.transposed ? b.in[0] : b.out].push_back(b);
+  const std::vector<Targets> targets = targets_of(plan);
   struct Task {
-    const std::vector<Bundle>* bundles;
+    const Targets* targets;
     NodeRange nodes;
   };
   std::vector<Task> tasks;
-  for (const auto& [offset, bundles] : blocks) {
-    int64_t chunk = std::clamp<int64_t>(96 / bundles[0].components, 8, 64);
-    for (const NodeRange& range : ranges_of(rows, species, chunk))
-      tasks.push_back({&bundles, range});
+  int64_t stored = 0;  // numbers of a row that are stored to
+  for (const Targets& t : targets) {
+    const Bundle& b = t.bundles[0];
+    if (t.alike) stored += b.components * (plan.transposed ? b.inner() : b.mul_out);
+    const bool scattered = species.defined() && !species.sorted();
+    const int64_t chunk = scattered || x.shape()[0] < direct_rows
+                              ? std::clamp<int64_t>(96 / b.components, 8, 64)
+                              : 96;
+    for (const NodeRange& range : ranges_of(x.shape()[0], species, chunk))
+      tasks.push_back({&t, range});
   }
-  out.fill(0);
+  if (stored < out.shape().row_size()) out.fill(0);
   parallel_for(static_cast<int64_t>(tasks.size()), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      for (const Bundle& b : *tasks[i].bundles)
+    for (int64_t i = begin; i < end; ++i) {
+      bool add = !tasks[i].targets->alike;
+      for (const Bundle& b : tasks[i].targets->bundles) {
         mix_bundle(b, plan, tasks[i].nodes, x.data<T>(),
-                   weight.data<T>() + tasks[i].nodes.group * plan.weight_size, out.data<T>());
+                   weight.data<T>() + tasks[i].nodes.group * plan.weight_size, add, out.data<T>());
+        add = true;
+      }
+    }
   });
 }
 
-// A slice of the matrix of one instruction, for one group; the sum over rows runs in order within
-// the task.
+// Rows of the matrices of some inputs of a bundle, for one group; the sum over nodes runs in order
+// within the task.
 struct OuterTask {
-  const MixInstruction* instruction;
-  int64_t group, first, count;  // rows [first, first + count) of the [mul_in, mul_out] matrix
+  const Bundle* bundle;
+  std::vector<int64_t> in;       // offsets of those inputs
+  int64_t group, weight, count;  // rows of the product; its first weight
 };
 
 template <class T>
-void outer_slice(const OuterTask& task, const MixPlan& plan, const std::vector<NodeRange>& ranges,
-                 const T* x, const T* g, T* out) {
-  const MixInstruction& i = *task.instruction;
-  T* c = out + task.group * plan.weight_size + i.weight + task.first * i.mul_out;
+void outer_task(const OuterTask& task, const MixPlan& plan, const std::vector<NodeRange>& ranges,
+                const T* x, const T* g, T* out) {
+  const Bundle& b = *task.bundle;
+  const int64_t inner = task.count / static_cast<int64_t>(task.in.size());
   T beta = 0;
   for (const NodeRange& nodes : ranges) {
     if (nodes.group != task.group) continue;
-    const int64_t rows = nodes.size() * i.components;
-    Array a(Shape{rows, i.mul_in}, dtype_of<T>()), b(Shape{rows, i.mul_out}, dtype_of<T>());
-    pack(nodes, x, plan.width_in, {i.in}, i.mul_in, i.components, a.data<T>());
-    pack(nodes, g, plan.width_out, {i.out}, i.mul_out, i.components, b.data<T>());
+    const int64_t rows = nodes.size() * b.components;
+    Array from(Shape{rows, task.count}, dtype_of<T>()), to(Shape{rows, b.mul_out}, dtype_of<T>());
+    pack(nodes, x, plan.width_in, task.in, inner, b.mul_in, b.components, from.data<T>());
+    pack(nodes, g, plan.width_out, {b.out}, b.mul_out, b.mul_out, b.components, to.data<T>());
     gemm_serial(Gemm<T>{.trans_a = true,
                         .m = task.count,
-                        .n = i.mul_out,
+                        .n = b.mul_out,
                         .k = rows,
-                        .alpha = static_cast<T>(i.factor),
-                        .a = a.data<T>() + task.first,
-                        .lda = i.mul_in,
-                        .b = b.data<T>(),
-                        .ldb = i.mul_out,
+                        .alpha = static_cast<T>(b.factor),
+                        .a = from.data<T>(),
+                        .lda = task.count,
+                        .b = to.data<T>(),
+                        .ldb = b.mul_out,
                         .beta = beta,
-                        .c = c,
-                        .ldc = i.mul_out});
+                        .c = out + task.group * plan.weight_size + task.weight,
+                        .ldc = b.mul_out});
     beta = 1;
   }
+}
+
+// Two inputs of 128 channels at a time, so that g is packed once for both; half an input where
+// there would be few tasks.
+std::vector<OuterTask> outer_tasks(const std::vector<Bundle>& bundles, int64_t group, bool few) {
+  std::vector<OuterTask> tasks;
+  for (const Bundle& b : bundles) {
+    const auto inputs = static_cast<int64_t>(b.in.size());
+    const int64_t together = few ? 1 : std::max<int64_t>(1, 256 / b.mul_in);
+    const int64_t slice = few ? std::min<int64_t>(64, b.mul_in) : b.mul_in;
+    for (int64_t i = 0; i < inputs; i += together)
+      for (int64_t first = 0; first < b.mul_in; first += slice) {
+        OuterTask task{&b, {}, group, b.weight + (i * b.mul_in + first) * b.mul_out, 0};
+        for (int64_t k = i; k < std::min(inputs, i + together); ++k) {
+          task.in.push_back(b.in[k] + first);
+          task.count += std::min(slice, b.mul_in - first);
+        }
+        tasks.push_back(std::move(task));
+      }
+  }
+  return tasks;
 }
 
 template <class T>
 void mix_outer_cpu(const MixPlan& plan, const Array& x, const Array& g, const Segments& species,
                    Array& out) {
-  constexpr int64_t slice = 64, chunk = 128;
-  std::vector<NodeRange> ranges = ranges_of(x.shape()[0], species, chunk);
-  std::vector<OuterTask> tasks;
+  constexpr int64_t chunk = 128, enough = 16;
+  const std::vector<Bundle> bundles = bundles_of(plan);
+  const std::vector<NodeRange> ranges = ranges_of(x.shape()[0], species, chunk);
   std::vector<uint8_t> present(out.shape()[0], 0);
   for (const NodeRange& range : ranges) present[range.group] = 1;
+  const bool few = static_cast<int64_t>(plan.instructions.size()) * out.shape()[0] < enough;
+  std::vector<OuterTask> tasks;
   for (int64_t group = 0; group < out.shape()[0]; ++group)
-    for (const MixInstruction& i : plan.instructions)
-      for (int64_t first = 0; first < i.mul_in && present[group]; first += slice)
-        tasks.push_back({&i, group, first, std::min(slice, i.mul_in - first)});
-  out.fill(0);
+    if (present[group])
+      for (OuterTask& task : outer_tasks(bundles, group, few)) tasks.push_back(std::move(task));
+  int64_t written = 0;
+  for (const Bundle& b : bundles) written += b.inner() * b.mul_out;
+  const bool all_present = std::count(present.begin(), present.end(), 0) == 0;
+  if (!all_present || written < plan.weight_size) out.fill(0);
   parallel_for(static_cast<int64_t>(tasks.size()), 1, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t)
-      outer_slice(tasks[t], plan, ranges, x.data<T>(), g.data<T>(), out.data<T>());
+      outer_task(tasks[t], plan, ranges, x.data<T>(), g.data<T>(), out.data<T>());
   });
 }
 

@@ -15,7 +15,8 @@ void polynomial_cutoff(const Array& lengths, double r_max, int64_t p, int order,
 namespace {
 
 void check_lengths(const char* op, const Tensor& lengths, double r_max, int order) {
-  check(lengths.rank() == 1, op, ": expected lengths [edges], found ", lengths.shape());
+  check(lengths.defined() && lengths.rank() == 1, op, ": expected lengths [edges], found ",
+        lengths.shape());
   check(r_max > 0, op, ": expected r_max > 0, found ", r_max);
   check(order >= 0, op, ": expected order >= 0, found ", order);
 }

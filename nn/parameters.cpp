@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <set>
 
 namespace casimir {
 
@@ -77,6 +76,12 @@ Array Parameters::Scope::constant(const std::string& name, Array value) const {
   return kept;
 }
 
+Array Parameters::Scope::buffer(const std::string& name, Array value) const {
+  Array kept = constant(name, value.copy());
+  store_->buffers_.insert((*this / name).path_);
+  return kept;
+}
+
 void Parameters::flatten() {
   if (flat_.defined()) return;
   flat_ = Array(Shape{size_}, dtype_, device_);
@@ -96,16 +101,19 @@ void Parameters::load(const Safetensors& file, const std::string& source,
   auto append = [](std::string& list, const std::string& item) {
     list += (list.empty() ? "" : ", ") + item;
   };
+  auto expect = [&](const std::string& name, const Array* found, const Shape& shape) {
+    if (!found)
+      append(missing, name);
+    else if (found->shape() != shape)
+      append(misshaped, concat_text(name, " is ", found->shape(), ", model has ", shape));
+  };
   std::set<std::string> known;
   for (Entry& entry : entries_) {
     known.insert(entry.name);
-    const Array* found = file.find(prefix + entry.name);
-    if (!found)
-      append(missing, entry.name);
-    else if (found->shape() != entry.tensor.shape())
-      append(misshaped,
-             concat_text(entry.name, " is ", found->shape(), ", model has ", entry.tensor.shape()));
+    expect(entry.name, file.find(prefix + entry.name), entry.tensor.shape());
   }
+  for (const std::string& name : buffers_)
+    expect(name, file.find(name), constants_.at(name).shape());
   for (const auto& [name, array] : file.arrays) {
     if (!name.starts_with(prefix)) continue;
     std::string plain = name.substr(prefix.size());
@@ -121,6 +129,8 @@ void Parameters::load(const Safetensors& file, const std::string& source,
     Array target = entry.tensor.array();  // shares the buffer
     target.copy_from(file.at(prefix + entry.name).cast(dtype_));
   }
+  for (const std::string& name : buffers_)
+    constants_.at(name).copy_from(file.at(name).cast(DType::f64));
 }
 
 void Parameters::save(Safetensors& file, const std::string& prefix, const Array* flat) const {
@@ -131,7 +141,7 @@ void Parameters::save(Safetensors& file, const std::string& prefix, const Array*
     file.add(prefix + entry.name, values.to(Device::cpu).copy());
   }
   if (prefix.empty())
-    for (const auto& [name, value] : constants_) file.add(name, value);
+    for (const auto& [name, value] : constants_) file.add(name, value.copy());
 }
 
 }  // namespace casimir

@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,8 @@ class Parameters {
     Tensor get(const std::string& name, Shape shape, const Init& init, bool decay = false) const;
     // Saved and loaded with the model, not trained; kept in f64 on the CPU.
     Array constant(const std::string& name, Array value) const;
+    // A constant that its layer changes in place (running averages) and load() reads back.
+    Array buffer(const std::string& name, Array value) const;
     const std::string& path() const { return path_; }
     DType dtype() const;
     Device device() const;
@@ -89,6 +92,7 @@ class Parameters {
   int64_t size_ = 0;
   std::vector<Entry> entries_;
   std::map<std::string, Array> constants_;
+  std::set<std::string> buffers_;  // those constants that are buffers
   Array flat_;
 };
 

@@ -89,6 +89,17 @@ TEST_CASE("checkpoint: written and read, the newest ones kept, last and best nam
   CHECK(read_checkpoint(folder / "checkpoints/best.ckpt").state.step == 100);
 }
 
+TEST_CASE("checkpoint: the one before a step is the newest whose weights took a later step") {
+  TemporaryFolder folder;
+  CheckpointFolder checkpoints(folder.path(), 3);
+  CHECK(checkpoints.before(0) == "");
+  checkpoints.save(checkpoint_at(0), false);
+  CHECK(checkpoints.before(0) == folder / "step-000000000.ckpt");
+  checkpoints.save(checkpoint_at(5), false);
+  CHECK(checkpoints.before(5) == folder / "step-000000000.ckpt");
+  CHECK(checkpoints.before(7) == folder / "step-000000005.ckpt");
+}
+
 TEST_CASE("checkpoint: best stays when its number is pruned") {
   TemporaryFolder folder;
   CheckpointFolder checkpoints(folder.path(), 1);
@@ -117,6 +128,15 @@ TEST_CASE("checkpoint: a damaged newest one is reported and the one before used"
   CHECK(notes[0].starts_with("damaged checkpoint: " + path + ": "));
   CHECK(std::filesystem::exists(path + ".damaged"));
   CHECK(checkpoints.list().size() == 1);
+}
+
+TEST_CASE("checkpoint: a folder that cannot be listed is an error, not a training without one") {
+  TemporaryFolder folder;
+  write_file_atomic(folder / "checkpoints", "a file");
+  CheckpointFolder checkpoints(folder / "checkpoints", 3);
+  std::vector<std::string> notes;
+  CHECK(message_of<IoError>([&] { checkpoints.newest(notes); }) ==
+        folder / "checkpoints: cannot list this folder: Not a directory");
 }
 
 TEST_CASE("checkpoint: when all are damaged the training does not quietly start over") {

@@ -8,6 +8,7 @@
 #include "datasets/extxyz.h"
 #include "tests/program.h"
 #include "tests/temporary_folder.h"
+#include "trainers/checkpoint.h"
 
 using namespace casimir;
 
@@ -147,7 +148,32 @@ TEST_CASE("commands: a training that diverges ends with 3") {
                         "train small.yaml train.optimizer.lr=1e30 train.clip=0 --run-dir finite "
                         "--check-finite");
   CHECK(outcome.code == 3);
-  CHECK_MESSAGE(has(outcome.err, "\n  in "), outcome.err);  // the scope of the operation
+  CHECK_MESSAGE(has(outcome.err, "casimir: error: step 2 (epoch 1, batch 2): "), outcome.err);
+  CHECK_MESSAGE(has(outcome.err, ": produced "), outcome.err);  // the operation
+  CHECK_MESSAGE(has(outcome.err, "\n  in "), outcome.err);      // its scope
+  CHECK_MESSAGE(has(outcome.err, "\n  batch: train.xyz frame "), outcome.err);
+}
+
+TEST_CASE("commands: a training that diverged goes on from its last good checkpoint") {
+  const TemporaryFolder& folder = trained();
+  Outcome outcome = run_program(
+      folder.path(), "train small.yaml train.optimizer.lr=1e30 train.clip=0 --run-dir bad");
+  CHECK(outcome.code == 3);
+  const std::string advice = "try a lower train.optimizer.lr or train.clip from there (";
+  const size_t begin = outcome.err.find(advice);
+  REQUIRE_MESSAGE(begin != std::string::npos, outcome.err);
+  const size_t end = outcome.err.find(" NEW)", begin);
+  const std::string options =
+      outcome.err.substr(begin + advice.size(), end - begin - advice.size());
+  CHECK(options == "--resume bad/checkpoints/step-000000000.ckpt --run-dir");
+  CHECK(read_checkpoint(folder / "bad/checkpoints/step-000000000.ckpt").state.step == 0);
+  outcome = run_program(folder.path(),
+                        "train small.yaml train.optimizer.lr=0.004 " + options + " mended");
+  CHECK(outcome.err == "");
+  CHECK(outcome.code == 0);
+  CHECK(has(outcome.out, "train.optimizer.lr is 0.004 from here on, 1e+30 before"));
+  CHECK(has(outcome.out, "resumed from bad/checkpoints/step-000000000.ckpt: step 0"));
+  CHECK(fs::exists(folder / "mended/model.safetensors"));
 }
 
 TEST_CASE("commands: evaluate prints a table and writes JSON and predictions") {

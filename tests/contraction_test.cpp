@@ -1,4 +1,4 @@
-// contract(), mix() and the layers on them, against naive sums and each other.
+// contract() and mix(), against naive sums and each other.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -7,9 +7,9 @@
 #include "autograd/gradcheck.h"
 #include "core/parallel.h"
 #include "core/random.h"
-#include "equivariant/layers.h"
+#include "equivariant/contraction.h"
+#include "equivariant/mixing.h"
 #include "equivariant/symmetric_basis.h"
-#include "equivariant/wigner.h"
 
 using namespace casimir;
 using Rows = Operand::Rows;
@@ -272,45 +272,6 @@ TEST_CASE(
     auto g = [&](const Tensors& in) { return Tensors{mix_outer(plan, in[0], in[1], species)}; };
     CHECK(gradcheck(g, {x, y}, {.order = 3}) < 1e-6);
   }
-}
-
-TEST_CASE("tensor product: equivariant, and derivatives to order three, in every mode") {
-  Irreps in1("4x0e+4x1o+4x2e"), in2("4x0e+4x1o"), single("1x0e+1x1o+1x2e"), out("4x1o+4x2e+4x1e");
-  struct Case {
-    Irreps in2;
-    std::vector<Instruction> instructions;
-  };
-  std::vector<Case> cases = {
-      {in2, {{1, 0, 0, Mode::uuu}, {1, 1, 1, Mode::uuu}, {1, 1, 2, Mode::uuu, false}}},
-      {single, {{1, 0, 0, Mode::uvu}, {1, 1, 1, Mode::uvu}, {1, 1, 2, Mode::uvu, false, 2.0}}},
-      {in2, {{1, 0, 0, Mode::uvw}, {2, 1, 0, Mode::uvw}, {1, 1, 2, Mode::uvw}}},
-  };
-  Random random(3);
-  Matrix3 rotation = random_rotation(random);
-  auto rotate = [&](const Tensor& x, const Irreps& irreps) {  // rows times D of each block, ir_mul
-    std::vector<double> values = x.array().to_vector<double>(), turned(values.size());
-    std::vector<int64_t> offsets = irreps.offsets();
-    for (int64_t n = 0; n < x.dim(0); ++n)
-      for (size_t b = 0; b < irreps.size(); ++b) {
-        std::vector<double> d = wigner_d(irreps[b].ir.l, rotation);
-        int64_t dim = irreps[b].ir.dim(), mul = irreps[b].mul, at = n * irreps.dim() + offsets[b];
-        for (int64_t i = 0; i < dim; ++i)
-          for (int64_t j = 0; j < dim; ++j)
-            for (int64_t u = 0; u < mul; ++u)
-              turned[at + i * mul + u] += d[i * dim + j] * values[at + j * mul + u];
-      }
-    return Tensor::from(turned, x.shape());
-  };
-  for (const Case& c : cases)
-    for (bool shared : {true, false}) {
-      TensorProduct product(in1, c.in2, out, c.instructions, shared);
-      Tensor x1 = random_tensor({3, in1.dim()}, 1), x2 = random_tensor({3, c.in2.dim()}, 2);
-      Tensor w = random_tensor({shared ? 1 : 3, product.weight_numel()}, 3);
-      CHECK(difference(product(rotate(x1, in1), rotate(x2, c.in2), w),
-                       rotate(product(x1, x2, w), out)) < 1e-12);
-      auto f = [&](const Tensors& in) { return Tensors{product(in[0], in[1], in[2])}; };
-      CHECK(gradcheck(f, {x1, x2, w}, {.order = 3}) < 1e-6);
-    }
 }
 
 TEST_CASE("symmetric basis: numbers of paths are mace-torch's") {

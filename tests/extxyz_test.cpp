@@ -197,6 +197,8 @@ TEST_CASE("extxyz: slices select as Python does") {
   CHECK(chosen("8:100") == "89");
   CHECK(chosen("::-4") == "951");
   CHECK(chosen("5:1:-2") == "53");
+  CHECK(chosen("3::9223372036854775807") == "3");
+  CHECK(chosen("3::-9223372036854775808") == "3");
   auto message = [&](const std::string& index) {
     std::string text_of_error = message_of<Error>([&] { chosen(index); });
     return text_of_error.substr(text_of_error.find("a.xyz"));

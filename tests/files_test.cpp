@@ -100,6 +100,26 @@ TEST_CASE("files: a failed write says the step and leaves the old file whole and
   }
 }
 
+TEST_CASE("files: folders are made with those above, listed in order, and files removed") {
+  TemporaryFolder folder;
+  make_folder(folder / "a/b//c/");
+  make_folder(folder / "a");
+  CHECK(paths_in(folder / "none").empty());
+  for (const char* name : {"z", "x", "y"})
+    write_file_atomic(folder / ("a/" + std::string(name)), "");
+  CHECK(paths_in(folder / "a") ==
+        std::vector<std::string>{folder / "a/b", folder / "a/x", folder / "a/y", folder / "a/z"});
+  remove_file(folder / "a/y");
+  remove_file(folder / "a/y");
+  CHECK(paths_in(folder / "a").size() == 3);
+  CHECK(message_of<IoError>([&] { make_folder(folder / "a/x/b"); }) ==
+        folder / "a/x: cannot make this folder: File exists");
+  CHECK(message_of<IoError>([&] { paths_in(folder / "a/x"); }) ==
+        folder / "a/x: cannot list this folder: Not a directory");
+  CHECK(message_of<IoError>([&] { remove_file(folder / "a/b"); }) ==
+        folder / "a/b: cannot remove it: Is a directory");
+}
+
 TEST_CASE("files: a path without a folder is in the current one") {
   TemporaryFolder folder;
   std::string before = std::filesystem::current_path();

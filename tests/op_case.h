@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <functional>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -133,14 +134,24 @@ struct CaseOptions {
   // "huge" (1e30; 1e15 in f32), all "equal" (0.7).
   std::string finite = "zero huge equal";
   bool empty_fails = false;  // zero rows are an error
+  // How errors start, where not with the op's name: what a function is made of may speak for it.
+  std::string speaks = "";
+  int data = 100;  // inputs behind the first `data` are parameters of a layer, never wrong
 };
 
 struct OpCase {
-  const char* op;    // as declared in autograd/ops.h
+  const char* op;    // as declared; a layer's name for its call
   const char* what;  // which variety
   std::function<Problem(Setup&)> make;
   CaseOptions options = {};
   std::string title() const { return std::string(op) + ", " + what; }
+  // Whether the text of an error starts as it should.
+  bool speaks(const std::string& error) const {
+    std::istringstream starts(options.speaks.empty() ? std::string(op) + ":" : options.speaks);
+    for (std::string start; starts >> start;)
+      if (error.starts_with(start + " ")) return true;
+    return false;
+  }
 };
 
 }  // namespace casimir::test

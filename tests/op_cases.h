@@ -1,5 +1,6 @@
-// THE TABLE: every op of autograd/ops.h, with the inputs to try and what must come out. A new op is
-// tested by adding a row; tests/ops_test.cpp runs each in all modes.
+// THE TABLE: every op, function and layer, with the inputs to try and what must come out. A new one
+// is tested by adding a row; tests/ops_test.cpp runs each in all modes. Here the element-wise ops
+// and reductions, in the other op_cases_*.h the rest.
 #pragma once
 
 #include "tests/op_case.h"

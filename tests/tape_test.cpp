@@ -222,3 +222,16 @@ TEST_CASE("tape: check_finite names the op and the scope of the first NaN") {
   set_check_finite(false);
   CHECK(text == "log: produced -nan, shape []\n  in layer");
 }
+
+TEST_CASE("tape: check_finite says backward where the way back makes the first infinity") {
+  Tape tape;
+  Tensor x = tape.watch(Tensor::scalar(0, DType::f64)), y;
+  {
+    Scope scope("layer");
+    y = pow(x, 0.5);
+  }
+  set_check_finite(true);
+  std::string text = message_of([&] { tape.grad({y}, {x}); });
+  set_check_finite(false);
+  CHECK(text == "pow: produced inf, shape []\n  in layer.backward");
+}

@@ -285,7 +285,7 @@ TEST_CASE("training: divergence ends with exit code 3 and names step and frames"
   CHECK(contains(text, "si.xyz frame "));
   CHECK(contains(
       text, "the last good checkpoint: " + folder.path() + "/run/checkpoints/step-000000000.ckpt"));
-  CHECK(contains(text, "try a lower train.optimizer.lr or train.clip; check these frames' labels"));
+  CHECK(contains(text, "try a lower train.optimizer.lr or train.clip from there (--resume "));
   CHECK(DivergedError("").exit_code() == 3);
   CHECK_FALSE(std::filesystem::exists(folder / "run/model.safetensors"));
 }

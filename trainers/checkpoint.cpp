@@ -170,6 +170,7 @@ Checkpoint read_checkpoint(const std::string& path) {
                    text("format"), "'");
   check<DataError>(text("version") == format_version, path, ": expected version ", format_version,
                    " of the checkpoint format, found '", text("version"), "'");
+  check<DataError>(checkpoint.arrays.verified, path, ": damaged: its checksum is missing");
   checkpoint.config = text("config");
   checkpoint.state = TrainState::parse(text("state"), path);
   try {
@@ -185,13 +186,13 @@ namespace {
 // A further name for a file: a link to the same bytes, or a copy where links do not exist.
 void publish_as(const std::string& path, const std::string& name) {
   std::string temporary = name + ".tmp";
-  std::error_code error;
-  fs::remove(temporary, error);
+  std::error_code error, ignored;
+  remove_file(temporary);
   fs::create_hard_link(path, temporary, error);
-  if (error) fs::copy_file(path, temporary, fs::copy_options::overwrite_existing, error);
-  if (!error) fs::rename(temporary, name, error);
+  if (error) return write_file_atomic(name, read_file(path));
+  fs::rename(temporary, name, error);
+  fs::remove(temporary, ignored);  // still there when both were links to the same file
   check<IoError>(!error, name, ": cannot be made from ", path, ": ", error.message());
-  fs::remove(temporary, error);  // still there when both were links to the same file
 }
 
 std::string numbered(const std::string& folder, int64_t step) {
@@ -200,18 +201,10 @@ std::string numbered(const std::string& folder, int64_t step) {
   return folder + "/step-" + digits + ".ckpt";
 }
 
-void remove_file(const std::string& path) {
-  std::error_code error;
-  fs::remove(path, error);
-  check<IoError>(!error, path, ": cannot remove it: ", error.message());
-}
-
 }  // namespace
 
 void CheckpointFolder::save(const Checkpoint& checkpoint, bool best) const {
-  std::error_code error;
-  fs::create_directories(folder_, error);
-  check<IoError>(!error, folder_, ": cannot make this folder: ", error.message());
+  make_folder(folder_);
   Safetensors file = checkpoint.arrays;
   file.metadata = {{"format", format},
                    {"version", format_version},
@@ -232,16 +225,19 @@ void CheckpointFolder::name(const std::string& path, bool best) const {
 
 std::vector<std::string> CheckpointFolder::list() const {
   std::vector<std::string> paths;
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder_, error)) {
-    std::string name = entry.path().filename();
-    if (name.starts_with("step-") && name.ends_with(".ckpt")) paths.push_back(entry.path());
-  }
+  for (const std::string& path : paths_in(folder_))
+    if (path.starts_with(folder_ + "/step-") && path.ends_with(".ckpt")) paths.push_back(path);
   auto longer_is_newer = [](const std::string& a, const std::string& b) {
     return a.size() != b.size() ? a.size() > b.size() : a > b;
   };
   std::sort(paths.begin(), paths.end(), longer_is_newer);
   return paths;
+}
+
+std::string CheckpointFolder::before(int64_t step) const {
+  std::vector<std::string> paths = list();
+  if (paths.size() > 1 && paths[0] == numbered(folder_, step)) return paths[1];
+  return paths.empty() ? "" : paths[0];
 }
 
 std::optional<Checkpoint> CheckpointFolder::newest(std::vector<std::string>& notes) const {
@@ -250,7 +246,8 @@ std::optional<Checkpoint> CheckpointFolder::newest(std::vector<std::string>& not
   for (const std::string& path : paths) {
     try {
       Checkpoint checkpoint = read_checkpoint(path);
-      for (const std::string& bad : damaged) fs::rename(bad, bad + ".damaged");
+      std::error_code ignored;  // then it is reported again
+      for (const std::string& bad : damaged) fs::rename(bad, bad + ".damaged", ignored);
       return checkpoint;
     } catch (const DataError& error) {
       notes.push_back(std::string("damaged checkpoint: ") + error.what());
@@ -264,21 +261,13 @@ std::optional<Checkpoint> CheckpointFolder::newest(std::vector<std::string>& not
 }
 
 void CheckpointFolder::clean() const {
-  std::error_code error;
-  std::vector<std::string> left;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder_, error))
-    if (entry.path().filename().string().find(".tmp") != std::string::npos)
-      left.push_back(entry.path());
-  for (const std::string& path : left) remove_file(path);
+  for (const std::string& path : paths_in(folder_))
+    if (path.find(".tmp", folder_.size()) != std::string::npos) remove_file(path);
 }
 
 void CheckpointFolder::remove() const {
-  std::error_code error;
-  std::vector<std::string> old;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder_, error))
-    if (entry.path().filename().string().find(".ckpt") != std::string::npos)
-      old.push_back(entry.path());
-  for (const std::string& path : old) remove_file(path);
+  for (const std::string& path : paths_in(folder_))
+    if (path.find(".ckpt", folder_.size()) != std::string::npos) remove_file(path);
 }
 
 }  // namespace casimir

@@ -66,6 +66,9 @@ class CheckpointFolder {
   // Gives one of them the name last.ckpt (and best.ckpt): a link to the same bytes.
   void name(const std::string& path, bool best) const;
   std::vector<std::string> list() const;  // paths of step-*.ckpt, newest first
+  // The newest whose weights took a later step; that of `step` where it is the only one; "" if
+  // none.
+  std::string before(int64_t step) const;
   // The newest one that is whole. A sentence in `notes` for each damaged one, which is then
   // renamed to *.damaged. All damaged: DataError. None there: nullopt.
   std::optional<Checkpoint> newest(std::vector<std::string>& notes) const;

@@ -1,5 +1,5 @@
-// The commands of the program as functions of plain options; main.cpp fills these in. Each returns
-// the exit code (docs/exit-codes.md) or throws an Error, which carries its own.
+// The commands of the program as functions of plain options; command_line.cpp fills these in. Each
+// returns the exit code (docs/exit-codes.md) or throws an Error, which carries its own.
 #pragma once
 
 #include <cstdint>

@@ -13,12 +13,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-void remove_file(const std::string& path) {
-  std::error_code error;
-  fs::remove(path, error);
-  check<IoError>(!error, path, ": cannot remove it: ", error.message());
-}
-
 bool exists(const std::string& path) {
   std::error_code ignored;
   return fs::exists(path, ignored);
@@ -31,20 +25,13 @@ void RunFolder::create() const {
   for (const std::string& other : {model(), checkpoints()})
     check<UsageError>(ours || !exists(other), other, " is there, but no run.json: '", path,
                       "' is not the folder of a training; give another --run-dir");
-  std::error_code error;
-  fs::create_directories(path, error);
-  check<IoError>(!error, path, ": cannot make this folder: ", error.message());
+  make_folder(path);
 }
 
 void RunFolder::clean() const {
-  std::vector<std::string> left;
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(path, error)) {
-    std::string name = entry.path().filename();
+  for (const std::string& entry : paths_in(path))
     for (const char* own : {"model.safetensors", "config.yaml", "resolved.yaml", "run.json"})
-      if (name.starts_with(std::string(own) + ".tmp")) left.push_back(entry.path());
-  }
-  for (const std::string& name : left) remove_file(name);
+      if (entry.starts_with(file(own) + ".tmp")) remove_file(entry);
 }
 
 void RunFolder::clear() const {
@@ -70,7 +57,14 @@ std::optional<Checkpoint> find_resume(const RunFolder& folder, const CheckpointF
                       "--run-dir, or --resume never to start over");
     return found;
   }
-  std::string differ = differences(settings, found->settings);
+  Settings here = settings;
+  if (resume != "auto")  // asked for by name: smaller steps may go on after a divergence
+    for (const char* key : {"train.optimizer.lr", "train.clip"})
+      if (std::string& before = found->settings[key]; before != here[key]) {
+        notes.push_back(concat_text(key, " is ", here[key], " from here on, ", before, " before"));
+        here[key] = before;
+      }
+  std::string differ = differences(here, found->settings);
   check<ConfigError>(differ.empty(), found->path, ": made with other settings: ", differ,
                      "; give another --run-dir, or --resume never to start over in '", folder.path,
                      "'");

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/files.h"
 
 namespace casimir {
 
@@ -26,13 +27,13 @@ namespace {
 }  // namespace
 
 AppendFile::AppendFile(const std::string& path, int64_t length) : path_(path) {
-  file_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  file_ = retry([&] { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644); });
   if (file_ < 0) fail_system(path, "open for writing");
   struct stat status {};
   if (::fstat(file_, &status) != 0) fail_system(path, "read its length");
   length_ = status.st_size;
   if (length >= 0 && length < length_) {
-    if (::ftruncate(file_, length) != 0) fail_system(path, "cut it");
+    if (retry([&] { return ::ftruncate(file_, length); }) != 0) fail_system(path, "cut it");
     length_ = length;
   }
   if (::lseek(file_, length_, SEEK_SET) < 0) fail_system(path, "go to its end");
@@ -57,8 +58,7 @@ AppendFile& AppendFile::operator=(AppendFile&& other) noexcept {
 void AppendFile::write(const std::string& text) {
   size_t done = 0;
   while (done < text.size()) {
-    ssize_t n = ::write(file_, text.data() + done, text.size() - done);
-    if (n < 0 && errno == EINTR) continue;
+    ssize_t n = retry([&] { return ::write(file_, text.data() + done, text.size() - done); });
     if (n < 0) fail_system(path_, "write");
     done += static_cast<size_t>(n);
   }
@@ -66,7 +66,7 @@ void AppendFile::write(const std::string& text) {
 }
 
 void AppendFile::sync() {
-  if (::fdatasync(file_) != 0) fail_system(path_, "write to the disk");
+  if (retry([&] { return ::fdatasync(file_); }) != 0) fail_system(path_, "write to the disk");
 }
 
 RunLog::RunLog(const std::string& folder, const std::map<std::string, int64_t>& lengths, bool quiet)
@@ -133,7 +133,7 @@ std::string duration(double seconds) {
 
 RunLock::RunLock(const std::string& folder) {
   std::string path = folder + "/.lock";
-  file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  file_ = retry([&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644); });
   if (file_ < 0) fail_system(path, "open");
   // The kernel lets go of the lock when the process ends, however it ends.
   if (::flock(file_, LOCK_EX | LOCK_NB) != 0) {
@@ -147,7 +147,8 @@ RunLock::RunLock(const std::string& folder) {
                      std::string(holder, n > 0 ? static_cast<size_t>(n) : 0), ")");
   }
   std::string pid = std::to_string(::getpid());
-  if (::ftruncate(file_, 0) != 0 || ::pwrite(file_, pid.data(), pid.size(), 0) < 0)
+  if (retry([&] { return ::ftruncate(file_, 0); }) != 0 ||
+      retry([&] { return ::pwrite(file_, pid.data(), pid.size(), 0); }) < 0)
     fail_system(path, "write");
 }
 

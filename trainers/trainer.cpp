@@ -27,9 +27,18 @@ int Training::run() {
 
 void Training::take_step(const AtomsBatch& batch) {
   state_.lr = schedule().lr(place());
-  Gradient gradient = loss_gradient(model_, batch, options_.task, weights());
-  double norm = global_norm(gradient.flat);
-  if (!std::isfinite(gradient.loss) || !std::isfinite(norm)) diverged(batch, gradient.loss, norm);
+  Gradient gradient;
+  double norm = 0;
+  try {
+    gradient = loss_gradient(model_, batch, options_.task, weights());
+    norm = global_norm(gradient.flat);
+    check<DivergedError>(std::isfinite(gradient.loss) && std::isfinite(norm), "the loss is ",
+                         gradient.loss, ", the norm of its gradient ", norm);
+  } catch (const DivergedError& error) {  // of an operation, with --check-finite
+    diverged(concat_text("step ", state_.step + 1, " (epoch ", state_.epoch + 1, ", batch ",
+                         state_.batch + 1, ")"),
+             error.what(), data_.train, batch);
+  }
   bool clipped = train_.clip > 0 && norm > train_.clip;
   double factor = clipped ? train_.clip / (norm + 1e-6) : 1;
   optimizer_.step(*model_.parameters, gradient.flat, state_.lr, factor);
@@ -99,16 +108,20 @@ std::optional<Training::Validation> Training::validate() {
   for (const std::vector<int64_t>& which : plan_batches(data_.valid, valid_batches_, 0)) {
     if (stop_asked()) return std::nullopt;
     AtomsBatch batch = make_batch(data_.valid, which);
-    Evaluation evaluation = evaluate_batch(model_, batch, options_.task, weights());
+    Evaluation evaluation;
+    try {
+      evaluation = evaluate_batch(model_, batch, options_.task, weights());
+      check<DivergedError>(std::isfinite(evaluation.loss), "the loss is ", evaluation.loss);
+    } catch (const DivergedError& error) {
+      diverged(concat_text("validation after step ", state_.step), error.what(), data_.valid,
+               batch);
+    }
     result.loss += evaluation.loss * static_cast<double>(batch.graphs);
     for (size_t i = 0; i < which.size(); ++i)
       result.errors.add(data_.valid[which[i]].frame, evaluation.predictions[i]);
   }
   result.loss /= static_cast<double>(data_.valid.size());
-  if (std::isfinite(result.loss)) return result;
-  fail<DivergedError>("step ", state_.step, ": the validation loss is ", result.loss,
-                      "; the checkpoints in ", folder_.checkpoints(),
-                      " are from before; try a lower train.optimizer.lr");
+  return result;
 }
 
 // Schedule, best and patience. Without a validation set the model of each checkpoint that is due

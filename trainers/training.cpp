@@ -168,18 +168,22 @@ void Training::report_epoch(EpochReport& report) {
   log_->timing(report.timing_json());
 }
 
-void Training::diverged(const AtomsBatch& batch, double loss, double norm) const {
+void Training::diverged(const std::string& place, const std::string& what,
+                        const std::vector<Sample>& samples, const AtomsBatch& batch) const {
   std::string frames;
   for (int64_t i : batch.samples) {
-    const Frame& frame = data_.train[i].frame;
+    const Frame& frame = samples[i].frame;
     frames += fmt::format("{}{} frame {}", frames.empty() ? "" : ", ", frame.source, frame.number);
   }
-  std::vector<std::string> saved = checkpoints_.list();
-  fail<DivergedError>(
-      "step ", state_.step + 1, " (epoch ", state_.epoch + 1, ", batch ", state_.batch + 1,
-      "): the loss is ", loss, ", the norm of its gradient ", norm, "\n  batch: ", frames,
-      "\n  the last good checkpoint: ", saved.empty() ? "none" : saved[0],
-      "\n  try a lower train.optimizer.lr or train.clip; check these frames' labels");
+  std::string good = checkpoints_.before(state_.step);
+  std::string advice =
+      "try a lower train.optimizer.lr or train.clip, or check these frames' labels";
+  if (!good.empty())
+    advice = fmt::format(
+        "the last good checkpoint: {}\n  try a lower train.optimizer.lr or train.clip from there "
+        "(--resume {} --run-dir NEW), or check these frames' labels",
+        good, good);
+  fail<DivergedError>(place, ": ", what, "\n  batch: ", frames, "\n  ", advice);
 }
 
 bool Training::out_of_time() const {

@@ -42,7 +42,9 @@ class Training {
   void save(bool best);
   int interrupt();
   int finish();
-  [[noreturn]] void diverged(const AtomsBatch& batch, double loss, double norm) const;
+  // DivergedError: `what` at `place`, with the batch's frames, where to go on and what to try.
+  [[noreturn]] void diverged(const std::string& place, const std::string& what,
+                             const std::vector<Sample>& samples, const AtomsBatch& batch) const;
 
   bool out_of_steps() const { return train_.max_steps && state_.step >= *train_.max_steps; }
   bool out_of_time() const;

@@ -1,25 +1,19 @@
-"""Times a training step and an inference of mace-torch on the CPU.
+"""Training steps and inferences of mace-torch on the CPU: rows train_step_mace_*, infer_mace_*.
 
-    python mace_step.py --data train_300K.xyz --lmax-hidden 2 [--threads 2] [--dtype float64]
-    python mace_step.py --data train_300K.xyz --lmax-hidden 2 --serve
+    python mace_step.py train_step_mace_l2 --data train_300K.xyz [--threads 2]
 
 Tried with mace-torch 0.3.16, e3nn 0.4.4, torch 2.15.0 (tests/reference/requirements.txt). The model
 is ScaleShiftMACE with residual blocks: 128 channels, l_max 3, correlation 3, two layers, radial MLP
-[64, 64, 64], r_max 5. The batch is the first five frames of an extxyz file with energy and forces.
-  train  energy and forces, loss 1 (dE/N)^2 + 1000 dF^2, its gradient, one step of AMSGrad Adam
-  infer  energy and forces
-The neighbour list is made beforehand. Prints one line of JSON per row, in milliseconds. With
---serve each line "train" or "infer" on the standard input is answered by the milliseconds of one
-sample, so that a driver can alternate with another program.
+[64, 64, 64], r_max 5. The batch is the first five frames, or one ("molecule"), of an extxyz file
+with energy and forces; the neighbour list is made beforehand.
+  train_step  energy and forces, loss 1 (dE/N)^2 + 1000 dF^2, its gradient, one step of AMSGrad Adam
+  infer       energy and forces
 """
 
-import argparse
 import contextlib
 import io
-import json
 import os
 import sys
-import time
 import warnings
 
 os.environ.setdefault("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
@@ -29,11 +23,15 @@ import ase.io
 import numpy as np
 import torch
 
+import server
+
 with contextlib.redirect_stdout(io.StringIO()):
+    import mace
     from e3nn import o3
     from mace import data, modules, tools
     from mace.tools.torch_geometric.batch import Batch
 
+SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts")
 R_MAX = 5.0
 CHANNELS = 128
 
@@ -61,66 +59,55 @@ def make_model(zs, l_hidden, mean_energy, num_neighbors):
         atomic_inter_scale=1.0, atomic_inter_shift=0.0)
 
 
-def make_steps(frames, l_hidden):
-    """The two things to time, by name."""
-    batch, zs, energy, forces = make_batch(frames)
+def save(model, path):
+    sys.path.insert(0, SCRIPTS)
+    import import_mace
+    import_mace.save(path, *import_mace.convert(model))
+
+
+def make(args):
+    words = args.row.split("_")
+    training, l_hidden = words[0] == "train", int(words[words.index("mace") + 1][1:])
+    batch, zs, energy, forces = make_batch(ase.io.read(args.data, ":1" if "molecule" in words else ":5"))
     atoms = torch.diff(batch["ptr"])
     neighbors = batch["edge_index"].shape[1] / len(forces)
     model = make_model(zs, l_hidden, energy.sum().item() / len(forces), neighbors)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01, amsgrad=True)
 
-    def train():
+    def gradient_of_loss():
         optimizer.zero_grad(set_to_none=True)
         out = model(batch, training=True)
         loss = (((out["energy"] - energy) / atoms) ** 2).mean()
         loss = loss + 1000 * ((out["forces"] - forces) ** 2).mean()
         loss.backward()
-        optimizer.step()
         return loss.item()
 
+    def train():
+        gradient_of_loss()
+        optimizer.step()
+
     def infer():
-        return model(batch)["forces"].sum().item()
+        return model(batch)
 
-    return {"train": train, "infer": infer}
+    def results():
+        out = infer()
+        found = [out["interaction_energy"].detach(), out["forces"].detach()]
+        if training:
+            loss = gradient_of_loss()
+            squares = [p.grad.double().square().sum() for p in model.parameters()
+                       if p.grad is not None]
+            found += [[loss], [torch.stack(squares).sum().sqrt().item()]]
+        return found
 
-
-def milliseconds(step):
-    start = time.perf_counter()
-    step()
-    return 1e3 * (time.perf_counter() - start)
-
-
-def serve(steps):
-    for line in sys.stdin:
-        step = steps.get(line.strip())
-        print(f"{milliseconds(step):.3f}" if step else "unknown: train or infer", flush=True)
+    return train if training else infer, results, lambda path: save(model, path)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--lmax-hidden", type=int, choices=[0, 1, 2], default=2)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
-    parser.add_argument("--samples", type=int, default=10)
-    parser.add_argument("--warmup", type=int, default=3)
-    parser.add_argument("--serve", action="store_true")
-    args = parser.parse_args()
-
+    args = server.add_arguments().parse_args()
     torch.set_num_threads(args.threads)
-    torch.set_default_dtype(getattr(torch, args.dtype))
+    torch.set_default_dtype(torch.float64 if args.row.endswith("_f64") else torch.float32)
     torch.manual_seed(1)
-    steps = make_steps(ase.io.read(args.data, ":5"), args.lmax_hidden)
-    for step in steps.values():
-        for _ in range(args.warmup):
-            step()
-    if args.serve:
-        serve(steps)
-        return
-    suffix = f"mace_l{args.lmax_hidden}" + ("_f64" if args.dtype == "float64" else "")
-    for name, step in [("train_step", steps["train"]), ("inference", steps["infer"])]:
-        samples = [round(milliseconds(step), 3) for _ in range(args.samples)]
-        print(json.dumps({"name": f"{name}_{suffix}", "ms": samples}), flush=True)
+    server.serve(f"mace-torch {mace.__version__}, torch {torch.__version__}", lambda: make(args))
 
 
 if __name__ == "__main__":

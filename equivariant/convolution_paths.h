@@ -1,0 +1,207 @@
+// The inner loops of the convolution's CPU kernels, for one path: edges and channels run inside,
+// components are unrolled for degrees up to 3. Included by convolution_kernel.cpp alone.
+#pragma once
+
+#include "core/simd.h"
+#include "equivariant/convolution.h"
+
+namespace casimir::convolution_paths {
+
+using Path = ConvolutionPaths::Path;
+constexpr int max_components = 23;  // degree 11
+
+// Vectors of channels; the last few channels of a path go one by one.
+template <class T>
+struct Wide {
+  using V = typename Simd<T>::type;
+  static constexpr int width = Simd<T>::width;
+};
+template <class T>
+struct Single {
+  using V = T;
+  static constexpr int width = 1;
+};
+// Components of a path, known to the compiler where they are few, and the index of an entry.
+template <int In, int Out, bool Diagonal>
+struct Components {
+  static constexpr int most_in = In ? In : max_components, most_out = Out ? Out : max_components;
+  static constexpr int most_entries = Diagonal ? 1 : most_in * most_out;
+  int in, out;
+  explicit Components(const Path& path) : in(In ? In : path.d_in), out(Out ? Out : path.d_out) {}
+  int entries() const { return Diagonal ? 1 : in * out; }
+  template <class F>
+  void each_input(F&& f) const {
+#pragma GCC unroll 8
+    for (int i = 0; i < (In ? In : in); ++i) f(i);
+  }
+  template <class F>
+  void each_output(F&& f) const {
+#pragma GCC unroll 8
+    for (int k = 0; k < (Out ? Out : out); ++k) f(k);
+  }
+  // f(i, entry) for the inputs i that output k meets, f(k, entry) for the outputs of input i.
+  template <class F>
+  void inputs_of(int k, F&& f) const {
+    if constexpr (Diagonal)
+      f(k, 0);
+    else
+      each_input([&](int i) { f(i, i * (Out ? Out : out) + k); });
+  }
+  template <class F>
+  void outputs_of(int i, F&& f) const {
+    if constexpr (Diagonal)
+      f(i, 0);
+    else
+      each_output([&](int k) { f(k, i * (Out ? Out : out) + k); });
+  }
+};
+
+// The rows of one edge, with its matrices; *_bar are written.
+template <class T>
+struct EdgeRow {
+  const T *x, *w, *g, *m;
+  const T *x_dot, *w_dot, *m_dot;
+  T *x_bar, *w_bar;
+  bool add_w;  // to what another edge of the pair left there
+};
+
+// out[k] += sum over i of M[i, k] w x[i], over `count` edges, for one vector of channels.
+template <class T, class Lanes, class C, bool Tangent>
+void forward_path(const Path& path, const EdgeRow<T>* edges, int count, int64_t u, T* out) {
+  using V = typename Lanes::V;
+  const C c(path);
+  V sums[C::most_out];
+  out += path.out + u;
+  c.each_output([&](int k) { sums[k] = simd_load<V>(out + k * path.out_step); });
+  for (int e = 0; e < count; ++e) {
+    const EdgeRow<T>& edge = edges[e];
+    const T* x = edge.x + path.x + u;
+    const T* m = edge.m + path.entry;
+    const V w = simd_load<V>(edge.w + path.w + u);
+    __builtin_prefetch(edge.w + path.w + u + 64 / sizeof(T));
+    V wx[C::most_in];
+    c.each_input([&](int i) { wx[i] = w * simd_load<V>(x + i * path.x_step); });
+    if constexpr (!Tangent) {
+      c.each_output([&](int k) {
+        V t{};
+        c.inputs_of(k, [&](int i, int at) { t += m[at] * wx[i]; });
+        sums[k] += t;
+      });
+    } else {
+      const T* x_dot = edge.x_dot + path.x + u;
+      const T* m_dot = edge.m_dot + path.entry;
+      const V w_dot = simd_load<V>(edge.w_dot + path.w + u);
+      __builtin_prefetch(edge.w_dot + path.w + u + 64 / sizeof(T));
+      V wx_dot[C::most_in];
+      c.each_input([&](int i) {
+        wx_dot[i] = w * simd_load<V>(x_dot + i * path.x_step);
+        wx_dot[i] += w_dot * simd_load<V>(x + i * path.x_step);
+      });
+      c.each_output([&](int k) {
+        V t{}, t_dot{};
+        c.inputs_of(k, [&](int i, int at) {
+          t += m[at] * wx_dot[i];
+          t_dot += m_dot[at] * wx[i];
+        });
+        sums[k] += t;
+        sums[k] += t_dot;
+      });
+    }
+  }
+  c.each_output([&](int k) { simd_store(out + k * path.out_step, sums[k]); });
+}
+
+// One edge, all full vectors of channels from `first` on. With r[i] = sum over k of M[i, k] g[k]:
+// x_bar[i] += w r[i], w_bar = sum over i of x[i] r[i], m_bar[i, k] += w x[i] g[k], or their
+// derivatives. Returns the first channel not done.
+template <class T, class Lanes, class C, bool Tangent, bool WithY>
+int64_t backward_path(const Path& path, const EdgeRow<T>& edge, int64_t first,
+                      typename Lanes::V* m_bar) {
+  using V = typename Lanes::V;
+  const C c(path);
+  const T* m = edge.m + path.entry;
+  const T* m_dot = Tangent ? edge.m_dot + path.entry : nullptr;
+  V sums[WithY ? C::most_entries : 1];
+  if constexpr (WithY)
+    for (int k = 0; k < c.entries(); ++k) sums[k] = V{};
+  int64_t u = first;
+  for (; u + Lanes::width <= path.channels; u += Lanes::width) {
+    const T *x = edge.x + path.x + u, *g_row = edge.g + path.out + u;
+    T *x_bar = edge.x_bar + path.x + u, *w_bar = edge.w_bar + path.w + u;
+    const V w = simd_load<V>(edge.w + path.w + u);
+    V g[C::most_out], w_sum{};
+    c.each_output([&](int k) { g[k] = simd_load<V>(g_row + k * path.out_step); });
+    if (edge.add_w) w_sum = simd_load<V>(w_bar);
+    if constexpr (!Tangent) {
+      c.each_input([&](int i) {
+        const V x_i = simd_load<V>(x + i * path.x_step), wx = w * x_i;
+        V r{};
+        c.outputs_of(i, [&](int k, int at) {
+          r += m[at] * g[k];
+          if constexpr (WithY) sums[at] += wx * g[k];
+        });
+        w_sum += x_i * r;
+        simd_store(x_bar + i * path.x_step, simd_load<V>(x_bar + i * path.x_step) + w * r);
+      });
+    } else {
+      const T* x_dot = edge.x_dot + path.x + u;
+      const V w_dot = simd_load<V>(edge.w_dot + path.w + u);
+      c.each_input([&](int i) {
+        const V x_i = simd_load<V>(x + i * path.x_step),
+                x_dot_i = simd_load<V>(x_dot + i * path.x_step);
+        V wx_dot = w * x_dot_i;
+        wx_dot += w_dot * x_i;
+        V r{}, r_dot{};
+        c.outputs_of(i, [&](int k, int at) {
+          r += m[at] * g[k];
+          r_dot += m_dot[at] * g[k];
+          if constexpr (WithY) sums[at] += wx_dot * g[k];
+        });
+        w_sum += x_i * r_dot;
+        w_sum += x_dot_i * r;
+        V sum = simd_load<V>(x_bar + i * path.x_step);
+        sum += w * r_dot;
+        sum += w_dot * r;
+        simd_store(x_bar + i * path.x_step, sum);
+      });
+    }
+    simd_store(w_bar, w_sum);
+  }
+  if constexpr (WithY)
+    for (int k = 0; k < c.entries(); ++k) m_bar[path.entry + k] = sums[k];
+  return u;
+}
+
+// f called with the Components of the path: those of degrees up to 3 are unrolled.
+template <class F>
+auto with_components(const Path& path, F&& f) {
+  auto with_out = [&]<int In>() {
+    switch (path.d_out) {
+      case 1:
+        return f.template operator()<Components<In, 1, false>>();
+      case 3:
+        return f.template operator()<Components<In, 3, false>>();
+      case 5:
+        return f.template operator()<Components<In, 5, false>>();
+      default:
+        return f.template operator()<Components<In, 7, false>>();
+    }
+  };
+  const int d = path.d_in;
+  if (path.diagonal) {
+    if (d == 1) return f.template operator()<Components<1, 1, true>>();
+    if (d == 3) return f.template operator()<Components<3, 3, true>>();
+    if (d == 5) return f.template operator()<Components<5, 5, true>>();
+    if (d == 7) return f.template operator()<Components<7, 7, true>>();
+    return f.template operator()<Components<0, 0, true>>();
+  }
+  if (path.d_out <= 7) {
+    if (d == 1) return with_out.template operator()<1>();
+    if (d == 3) return with_out.template operator()<3>();
+    if (d == 5) return with_out.template operator()<5>();
+    if (d == 7) return with_out.template operator()<7>();
+  }
+  return f.template operator()<Components<0, 0, false>>();
+}
+
+}  // namespace casimir::convolution_paths

@@ -1,0 +1,307 @@
+#include "equivariant/symmetric_product_kernel.h"
+
+#include <algorithm>
+
+#include "core/parallel.h"
+#include "core/simd.h"
+
+namespace casimir {
+namespace {
+
+// One vector of channels of a few nodes of one species: coefficients are loaded once for all.
+template <class T>
+struct Tile {
+  static constexpr int nodes = 4;
+  using V = typename Simd<T>::type;
+  V v[nodes];
+
+  // Copies by whole registers: g++ would copy the struct in halves, which loads then wait for.
+  Tile() : v{} {}
+  Tile(const Tile& other) { *this = other; }
+  Tile& operator=(const Tile& other) {
+    for (int n = 0; n < nodes; ++n) v[n] = other.v[n];
+    return *this;
+  }
+
+  void add(const Tile& a) {
+    for (int n = 0; n < nodes; ++n) v[n] += a.v[n];
+  }
+  void add_product(const V& c, const Tile& a) {
+    for (int n = 0; n < nodes; ++n) v[n] += c * a.v[n];
+  }
+  void add_product(const Tile& a, const Tile& b) {
+    for (int n = 0; n < nodes; ++n) v[n] += a.v[n] * b.v[n];
+  }
+  static Tile product(const Tile& a, const Tile& b) {
+    Tile c;
+    for (int n = 0; n < nodes; ++n) c.v[n] = a.v[n] * b.v[n];
+    return c;
+  }
+};
+template <class T>
+typename Tile<T>::V dot(const Tile<T>& a, const Tile<T>& b) {
+  typename Tile<T>::V sum = a.v[0] * b.v[0];
+  for (int n = 1; n < Tile<T>::nodes; ++n) sum += a.v[n] * b.v[n];
+  return sum;
+}
+
+// A block of rows of one species that one task works on, for one cache line of channels.
+struct Task {
+  int64_t species, begin, end;  // rows in the order of the species
+  int64_t channel;
+};
+
+template <class T>
+class SymmetricKernel {
+ public:
+  SymmetricKernel(const SymmetricPolynomials& polynomials, const MonomialTree& tree,
+                  const SymmetricOperands& in, SymmetricWanted wanted)
+      : p_(polynomials), tree_(tree), in_(in), wanted_(wanted) {}
+
+  SymmetricGradients run() {
+    SymmetricGradients out;
+    const int64_t rows = in_.species.size(), channels = p_.channels;
+    if (wanted_.x) out.x = Array(Shape{rows, p_.components * channels}, dtype_of<T>());
+    if (wanted_.g) out.g = Array(Shape{rows, p_.outputs * channels}, dtype_of<T>());
+    if (wanted_.coefficients)
+      out.coefficients = Array(Shape{in_.species.targets(), p_.slots * channels}, dtype_of<T>());
+    const std::vector<Task> tasks = make_tasks();
+    parallel_for(static_cast<int64_t>(tasks.size()), 1, [&](int64_t begin, int64_t end) {
+      Workspace work(*this);
+      for (int64_t t = begin; t < end; ++t)
+        for (int64_t u = 0; u < line && tasks[t].channel + u < channels; u += width)
+          run_task(work, tasks[t], tasks[t].channel + u, out);
+    });
+    return out;
+  }
+
+ private:
+  using V = typename Simd<T>::type;
+  static constexpr int width = Simd<T>::width, nodes = Tile<T>::nodes;
+  static constexpr int64_t line = 64 / sizeof(T);
+
+  const SymmetricPolynomials& p_;
+  const MonomialTree& tree_;
+  const SymmetricOperands& in_;
+  SymmetricWanted wanted_;
+
+  struct Workspace {
+    std::vector<Tile<T>> x, x_dot, g;               // by component, by output
+    std::vector<Tile<T>> x_bar, g_bar;              // the same, results
+    std::vector<Tile<T>> product, product_dot;      // by parent; on the way down their adjoints
+    std::vector<V> coefficients, coefficients_bar;  // by entry
+    explicit Workspace(const SymmetricKernel& k)
+        : x(k.p_.components),
+          x_dot(k.in_.x_dot.defined() ? x.size() : 0),
+          g(k.p_.outputs),
+          x_bar(x.size()),
+          g_bar(g.size()),
+          product(k.tree_.parents.size()),
+          product_dot(x_dot.empty() ? 0 : product.size()),
+          coefficients(k.tree_.entries.size()),
+          coefficients_bar(coefficients.size()) {}
+  };
+
+  // The gradient of the coefficients is a sum over all rows of a species, in one task.
+  std::vector<Task> make_tasks() const {
+    const auto offsets = in_.species.offsets();
+    std::vector<Task> tasks;
+    for (int64_t s = 0; s < in_.species.targets(); ++s) {
+      const int64_t first = offsets[s], last = offsets[s + 1];
+      const int64_t chunk = wanted_.coefficients ? std::max<int64_t>(1, last - first) : 64;
+      int64_t begin = first;
+      do {  // a species without rows still has a gradient, zero
+        if (begin == last && !wanted_.coefficients) break;
+        for (int64_t channel = 0; channel < p_.channels; channel += line)
+          tasks.push_back({s, begin, std::min(last, begin + chunk), channel});
+        begin += chunk;
+      } while (begin < last);
+    }
+    return tasks;
+  }
+
+  // Rows of `from` [rows, count * channels] as tiles; nodes beyond `live` are zero.
+  void pack(const Tensor& from, const int32_t* rows, int live, int64_t u,
+            std::vector<Tile<T>>& to) const {
+    const int64_t count = static_cast<int64_t>(to.size()), channels = p_.channels;
+    const int64_t used = std::min<int64_t>(width, channels - u);
+    if (live < nodes || used < width) std::fill(to.begin(), to.end(), Tile<T>{});
+    for (int n = 0; n < live; ++n) {
+      const T* row = from.array().template data<T>() + rows[n] * count * channels + u;
+      for (int64_t i = 0; i < count; ++i) {
+        if (used == width) {
+          to[i].v[n] = simd_load<V>(row + i * channels);
+        } else {
+          for (int64_t k = 0; k < used; ++k) to[i].v[n][k] = row[i * channels + k];
+        }
+      }
+    }
+  }
+  void unpack(const std::vector<Tile<T>>& from, const int32_t* rows, int live, int64_t u,
+              Array& to) const {
+    const int64_t count = static_cast<int64_t>(from.size()), channels = p_.channels;
+    const int64_t used = std::min<int64_t>(width, channels - u);
+    for (int n = 0; n < live; ++n) {
+      T* row = to.data<T>() + rows[n] * count * channels + u;
+      for (int64_t i = 0; i < count; ++i) {
+        if (used == width) {
+          simd_store(row + i * channels, from[i].v[n]);
+        } else {
+          for (int64_t k = 0; k < used; ++k) row[i * channels + k] = from[i].v[n][k];
+        }
+      }
+    }
+  }
+  // [slots, channels] of one species to entries in the order of their use, and back.
+  void pack_coefficients(const Task& task, int64_t u, std::vector<V>& to) const {
+    const int64_t used = std::min<int64_t>(width, p_.channels - u);
+    const T* from =
+        in_.coefficients.array().template data<T>() + task.species * p_.slots * p_.channels + u;
+    for (size_t e = 0; e < to.size(); ++e) {
+      const T* slot = from + tree_.entries[e].slot * p_.channels;
+      to[e] = V{};
+      if (used == width) {
+        to[e] = simd_load<V>(slot);
+      } else {
+        for (int64_t k = 0; k < used; ++k) to[e][k] = slot[k];
+      }
+    }
+  }
+  void unpack_coefficients(const std::vector<V>& from, const Task& task, int64_t u,
+                           Array& to) const {
+    const int64_t used = std::min<int64_t>(width, p_.channels - u);
+    T* out = to.data<T>() + task.species * p_.slots * p_.channels + u;
+    for (int64_t s = 0; s < p_.slots; ++s) std::fill_n(out + s * p_.channels, used, T{0});
+    for (size_t e = 0; e < from.size(); ++e)
+      for (int64_t k = 0; k < used; ++k) out[tree_.entries[e].slot * p_.channels + k] += from[e][k];
+  }
+
+  void run_task(Workspace& work, const Task& task, int64_t u, SymmetricGradients& out) const {
+    pack_coefficients(task, u, work.coefficients);
+    if (wanted_.coefficients)
+      std::fill(work.coefficients_bar.begin(), work.coefficients_bar.end(), V{});
+    const int32_t* order = in_.species.order().data();
+    for (int64_t first = task.begin; first < task.end; first += nodes) {
+      const int32_t* rows = order + first;
+      const int live = static_cast<int>(std::min<int64_t>(nodes, task.end - first));
+      pack(in_.x, rows, live, u, work.x);
+      if (in_.g.defined()) pack(in_.g, rows, live, u, work.g);
+      if (in_.x_dot.defined()) {
+        pack(in_.x_dot, rows, live, u, work.x_dot);
+        ascend<true>(work);
+        if (wanted_.x) descend<true>(work);
+      } else {
+        ascend<false>(work);
+        if (wanted_.x) descend<false>(work);
+      }
+      if (wanted_.x) unpack(work.x_bar, rows, live, u, out.x);
+      if (wanted_.g) unpack(work.g_bar, rows, live, u, out.g);
+    }
+    if (wanted_.coefficients) unpack_coefficients(work.coefficients_bar, task, u, out.coefficients);
+  }
+
+  template <bool Tangent>
+  void ascend(Workspace& work) const {
+    if (wanted_.g)
+      wanted_.coefficients ? ascend<Tangent, true, true>(work) : ascend<Tangent, true, false>(work);
+    else
+      wanted_.coefficients ? ascend<Tangent, false, true>(work)
+                           : ascend<Tangent, false, false>(work);
+  }
+
+  // Every monomial from its parent; with it g_bar += C q and C_bar += g q (or q's derivative).
+  // Pointers are taken out of their vectors because stores of V might change those, for all the
+  // compiler knows.
+  template <bool Tangent, bool Value, bool Coefficients>
+  void ascend(Workspace& work) const {
+    const MonomialTree::Parent* parents = tree_.parents.data();
+    const MonomialTree::Child* children = tree_.children.data();
+    const MonomialTree::Entry* entries = tree_.entries.data();
+    const Tile<T>* x = work.x.data();
+    const Tile<T>* x_dot = work.x_dot.data();
+    const Tile<T>* g = work.g.data();
+    Tile<T>* products = work.product.data();
+    Tile<T>* products_dot = work.product_dot.data();
+    Tile<T>* g_bar = work.g_bar.data();
+    const V* c = work.coefficients.data();
+    V* c_bar = work.coefficients_bar.data();
+
+    for (int n = 0; n < nodes; ++n) products[0].v[n] = V{} + T{1};
+    if constexpr (Tangent) products_dot[0] = Tile<T>();
+    if constexpr (Value) std::fill_n(g_bar, work.g_bar.size(), Tile<T>());
+    for (size_t p = 0; p < tree_.parents.size(); ++p) {
+      const Tile<T> product = products[p];
+      const Tile<T> product_dot = Tangent ? products_dot[p] : Tile<T>();
+      for (int32_t k = parents[p].begin; k < parents[p].end; ++k) {
+        const MonomialTree::Child child = children[k];
+        if (!Value && !Coefficients && child.parent < 0) continue;
+        Tile<T> q = Tile<T>::product(product, x[child.factor]);
+        if (child.parent >= 0) products[child.parent] = q;
+        if constexpr (Tangent) {
+          q = Tile<T>::product(product_dot, x[child.factor]);
+          q.add_product(product, x_dot[child.factor]);
+          if (child.parent >= 0) products_dot[child.parent] = q;
+        }
+        if constexpr (Value || Coefficients)
+          for (int32_t e = child.begin; e < child.end; ++e) {
+            if constexpr (Value) g_bar[entries[e].out].add_product(c[e], q);
+            if constexpr (Coefficients) c_bar[e] += dot(g[entries[e].out], q);
+          }
+      }
+    }
+  }
+
+  // Adjoints of the monomials from their children, and x_bar (or its derivative along x_dot).
+  template <bool Tangent>
+  void descend(Workspace& work) const {
+    const MonomialTree::Parent* parents = tree_.parents.data();
+    const MonomialTree::Child* children = tree_.children.data();
+    const MonomialTree::Entry* entries = tree_.entries.data();
+    const Tile<T>* x = work.x.data();
+    const Tile<T>* x_dot = work.x_dot.data();
+    const Tile<T>* g = work.g.data();
+    // A parent's product is read before its adjoint takes the place; children come after parents.
+    Tile<T>* adjoint = work.product.data();
+    Tile<T>* adjoint_dot = work.product_dot.data();
+    Tile<T>* x_bar = work.x_bar.data();
+    const V* c = work.coefficients.data();
+
+    std::fill_n(x_bar, work.x_bar.size(), Tile<T>());
+    for (size_t p = tree_.parents.size(); p-- > 0;) {
+      const Tile<T> product = adjoint[p];
+      const Tile<T> product_dot = Tangent ? adjoint_dot[p] : Tile<T>();
+      Tile<T> sum, sum_dot;
+      for (int32_t k = parents[p].begin; k < parents[p].end; ++k) {
+        const MonomialTree::Child child = children[k];
+        Tile<T> s;
+        for (int32_t e = child.begin; e < child.end; ++e) s.add_product(c[e], g[entries[e].out]);
+        if (child.parent >= 0) s.add(adjoint[child.parent]);
+        sum.add_product(s, x[child.factor]);
+        if constexpr (Tangent) {
+          x_bar[child.factor].add_product(s, product_dot);
+          sum_dot.add_product(s, x_dot[child.factor]);
+          if (child.parent >= 0) {
+            x_bar[child.factor].add_product(adjoint_dot[child.parent], product);
+            sum_dot.add_product(adjoint_dot[child.parent], x[child.factor]);
+          }
+        } else {
+          x_bar[child.factor].add_product(s, product);
+        }
+      }
+      adjoint[p] = sum;
+      if constexpr (Tangent) adjoint_dot[p] = sum_dot;
+    }
+  }
+};
+
+}  // namespace
+
+SymmetricGradients symmetric_gradients(const SymmetricPolynomials& polynomials,
+                                       const MonomialTree& tree, const SymmetricOperands& in,
+                                       SymmetricWanted wanted) {
+  return visit_float("symmetric product", in.x.dtype(), [&]<class T>(T) {
+    return SymmetricKernel<T>(polynomials, tree, in, wanted).run();
+  });
+}
+
+}  // namespace casimir

@@ -1,0 +1,283 @@
+// The fused convolution and symmetric product against their definitions by contract(): values and
+// gradients of orders 1 to 3, in f64 and f32, for irreps of real models and awkward ones.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "autograd/gradcheck.h"
+#include "core/memory.h"
+#include "core/parallel.h"
+#include "core/random.h"
+#include "equivariant/layers.h"
+#include "equivariant/symmetric_basis.h"
+
+using namespace casimir;
+
+namespace {
+
+Tensor random_tensor(Shape shape, uint64_t seed, DType dtype) {
+  Random random(seed);
+  std::vector<double> values(shape.size());
+  for (double& v : values) v = random.normal();
+  return Tensor(Array::from(values, shape).cast(dtype));
+}
+
+double difference(const Tensor& a, const Tensor& b) {
+  REQUIRE(a.shape() == b.shape());
+  std::vector<double> x = a.array().cast(DType::f64).to_vector<double>(),
+                      y = b.array().cast(DType::f64).to_vector<double>();
+  double largest = 0, size = 1e-300;
+  for (size_t i = 0; i < x.size(); ++i) {
+    largest = std::max(largest, std::abs(x[i] - y[i]));
+    size = std::max(size, std::abs(y[i]));
+  }
+  return largest / size;
+}
+
+// f(inputs), then gradients of random sums of everything so far with respect to the `wanted`
+// inputs, order after order.
+Tensors through_orders(const Composite& f, const Tensors& inputs, const std::vector<int>& wanted,
+                       int orders) {
+  Tape tape;
+  Tensors variables = inputs, of;
+  for (int a : wanted) of.push_back(variables[a] = tape.watch(variables[a]));
+  Tensors all = f(variables), current = all;
+  for (int order = 1; order <= orders; ++order) {
+    Tensor sum_of_all;
+    uint64_t seed = 100 * static_cast<uint64_t>(order);
+    for (const Tensor& y : current) {
+      if (!y.defined()) continue;
+      Tensor part = sum(y * random_tensor(y.shape(), ++seed, y.dtype()));
+      sum_of_all = sum_of_all.defined() ? sum_of_all + part : part;
+    }
+    if (!sum_of_all.defined()) break;  // linear in these inputs
+    current = tape.grad({sum_of_all}, of, {}, {.create_graph = order < orders});
+    all.insert(all.end(), current.begin(), current.end());
+  }
+  return all;
+}
+
+void check_equal(const Composite& fused, const Composite& definition, const Tensors& inputs,
+                 const std::vector<int>& wanted, double tolerance) {
+  Tensors a = through_orders(fused, inputs, wanted, 3);
+  Tensors b = through_orders(definition, inputs, wanted, 3);
+  // What does not depend on an input may be absent or zero.
+  a.resize(std::max(a.size(), b.size()));
+  b.resize(a.size());
+  for (size_t i = 0; i < a.size(); ++i) {
+    INFO("result ", i);
+    if (a[i].defined() && b[i].defined())
+      CHECK(difference(a[i], b[i]) < tolerance);
+    else if (a[i].defined() || b[i].defined())
+      CHECK(sum(square(a[i].defined() ? a[i] : b[i])).item() == 0);
+  }
+}
+
+// The same bits for 1, 2, 3 and 8 threads and with poisoned memory.
+void check_bits(const Composite& f, const Tensors& inputs, const std::vector<int>& wanted) {
+  auto bits = [&] {
+    std::vector<std::vector<double>> all;
+    for (const Tensor& y : through_orders(f, inputs, wanted, 2))
+      all.push_back(y.array().cast(DType::f64).to_vector<double>());
+    return all;
+  };
+  set_num_threads(1);
+  const auto expected = bits();
+  for (const auto& values : expected)
+    CHECK(std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }));
+  for (int threads : {2, 3, 8}) {
+    set_num_threads(threads);
+    CHECK(bits() == expected);
+  }
+  set_num_threads(0);
+  set_poison(true);
+  CHECK(bits() == expected);
+  set_poison(false);
+}
+
+const std::vector<std::vector<int>> some_inputs{{0, 1, 2}, {1}, {0, 2}, {2}};
+
+struct ConvolutionCase {
+  const char* features;
+  int l_max;
+  const char* targets;
+};
+const std::vector<ConvolutionCase> convolution_cases{
+    {"16x0e+16x1o+16x2e", 3, "1x0e+1x1o+1x2e+1x3o"},               // MACE, second layer
+    {"32x0e", 3, "1x0e+1x1o+1x2e+1x3o"},                           // MACE, first layer
+    {"21x0e+5x1o+3x2e+2x0o+7x1e", 2, "1x0e+1x1o+1x2e+1x1e+1x0o"},  // NequIP with parity, ragged
+    {"3x3o+2x4e", 4, "1x0e+1x3o+1x5o+1x2e"},                       // degrees beyond the unrolled
+};
+
+// Edges without order, nodes without edges; every second edge shares its pair with another, one
+// pair has three edges and one none.
+EdgeIndex some_edges(int64_t nodes, int64_t edges) {
+  Random random(4);
+  std::vector<int32_t> sender, receiver, pair;
+  for (int64_t e = 0; e < edges; ++e) {
+    sender.push_back(static_cast<int32_t>(random.below(nodes - 1)));
+    receiver.push_back(static_cast<int32_t>(1 + random.below(nodes - 1)));
+    pair.push_back(static_cast<int32_t>(e / 2));
+  }
+  pair[5] = 0;
+  return {Segments(sender, nodes), Segments(receiver, nodes), Segments(pair, (edges + 1) / 2 + 1)};
+}
+
+struct ConvolutionProblem {
+  Convolution layer;
+  EdgeIndex index;
+  Tensors inputs;
+  Composite fused() const {
+    return [this](const Tensors& t) { return Tensors{layer.op(t[0], t[1], t[2], index)}; };
+  }
+  Composite definition() const {
+    return
+        [this](const Tensors& t) { return Tensors{layer.op.composite(t[0], t[1], t[2], index)}; };
+  }
+};
+
+ConvolutionProblem convolution_problem(const ConvolutionCase& c, DType dtype) {
+  const Irreps features(c.features), harmonics = Irreps::spherical_harmonics(c.l_max);
+  ConvolutionProblem p{Convolution(features, harmonics, Irreps(c.targets)), some_edges(9, 70), {}};
+  p.inputs = {random_tensor({9, features.dim()}, 1, dtype),
+              random_tensor({70, harmonics.dim()}, 2, dtype),
+              random_tensor({36, p.layer.weight_numel}, 3, dtype)};
+  return p;
+}
+
+struct SymmetricProblem {
+  SymmetricProductOp op;
+  Segments species;
+  Tensors inputs;
+  Composite fused() const {
+    return [this](const Tensors& t) { return Tensors{op(t[0], t[1], species)}; };
+  }
+  Composite definition() const {
+    return [this](const Tensors& t) { return Tensors{op.composite(t[0], t[1], species)}; };
+  }
+};
+
+struct SymmetricCase {
+  int l_max, correlation, l_out;
+  int64_t channels;
+};
+const std::vector<SymmetricCase> symmetric_cases{
+    {3, 3, 1, 16}, {3, 2, 2, 20}, {2, 4, 0, 5}, {1, 1, 1, 3}};
+
+SymmetricProblem symmetric_problem(const SymmetricCase& c, DType dtype) {
+  SymmetricPolynomials sum;
+  sum.components = (c.l_max + 1) * (c.l_max + 1);
+  sum.channels = c.channels;
+  for (int nu = c.correlation; nu >= 1; --nu) {
+    const SymmetricBasis& basis = symmetric_basis(c.l_max, nu, c.l_out);
+    for (const SymmetricBasis::Entry& entry : basis.entries)
+      sum.entries.push_back(
+          {basis.monomials[entry.monomial], entry.component, static_cast<int32_t>(sum.slots++)});
+  }
+  sum.outputs = 2 * c.l_out + 1;
+  const int64_t rows = 11, species = 4;
+  std::vector<int32_t> index;
+  for (int64_t n = 0; n < rows; ++n) index.push_back(n % 3 == 1 ? 3 : static_cast<int32_t>(n % 2));
+  SymmetricProblem p{SymmetricProductOp(sum), Segments(index, species), {}};
+  p.inputs = {random_tensor({rows, sum.components * c.channels}, 5, dtype),
+              random_tensor({species, sum.slots * c.channels}, 6, dtype)};
+  return p;
+}
+
+}  // namespace
+
+TEST_CASE("fused convolution: its definition's values and gradients of orders 1 to 3") {
+  for (const ConvolutionCase& c : convolution_cases)
+    for (const std::vector<int>& wanted : some_inputs) {
+      INFO(std::string(c.features), ", inputs from ", wanted[0], ": ", wanted.size());
+      ConvolutionProblem p = convolution_problem(c, DType::f64);
+      check_equal(p.fused(), p.definition(), p.inputs, wanted, 1e-12);
+      ConvolutionProblem single = convolution_problem(c, DType::f32);
+      check_equal(single.fused(), single.definition(), single.inputs, wanted, 1e-5);
+    }
+}
+
+TEST_CASE("fused convolution: derivatives to order three against differences") {
+  ConvolutionProblem p = convolution_problem(convolution_cases[2], DType::f64);
+  CHECK(gradcheck(p.fused(), p.inputs, {.order = 3}) < 1e-6);
+}
+
+TEST_CASE("fused convolution: same bits for any number of threads, and with poisoned memory") {
+  for (const ConvolutionCase& c : convolution_cases) {
+    ConvolutionProblem p = convolution_problem(c, DType::f32);
+    check_bits(p.fused(), p.inputs, {0, 1, 2});
+  }
+}
+
+TEST_CASE("fused convolution: no edges, no nodes") {
+  for (int64_t nodes : {0, 3}) {
+    Convolution layer(Irreps("4x0e+4x1o"), Irreps::spherical_harmonics(1), Irreps("1x0e+1x1o"));
+    Segments none({}, nodes);
+    Tensor x = random_tensor({nodes, 16}, 1, DType::f64), y = Tensor::zeros({0, 4}, DType::f64);
+    Tensor w = Tensor::zeros({0, layer.weight_numel}, DType::f64);
+    Tape tape;
+    Tensor in = tape.watch(x);
+    Tensor out = layer(in, y, w, none, none, Segments({}, 0));
+    CHECK(out.shape() == Shape{nodes, layer.irreps_out.dim()});
+    CHECK(sum(square(out)).item() == 0);
+    Tensor gradient = tape.grad({sum(out)}, {in})[0];
+    CHECK(sum(square(gradient)).item() == 0);
+  }
+}
+
+TEST_CASE("fused convolution: wrong inputs are errors that say what was expected") {
+  ConvolutionProblem p = convolution_problem(convolution_cases[1], DType::f64);
+  auto message = [&](Tensors in) {
+    try {
+      p.fused()(in);
+    } catch (const ShapeError& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  CHECK(message({p.inputs[0], p.inputs[0], p.inputs[2]}) ==
+        "convolution: y: expected shape [70, 16], found [9, 32]");
+  CHECK(message({p.inputs[0], Tensor(p.inputs[1].array().cast(DType::f32)), p.inputs[2]}) ==
+        "convolution: y is f32 on cpu, x f64 on cpu");
+}
+
+TEST_CASE("fused symmetric product: its definition's values and gradients of orders 1 to 3") {
+  for (const SymmetricCase& c : symmetric_cases)
+    for (const std::vector<int>& wanted : std::vector<std::vector<int>>{{0, 1}, {0}, {1}}) {
+      INFO("l_max ", c.l_max, " correlation ", c.correlation, " inputs from ", wanted[0]);
+      SymmetricProblem p = symmetric_problem(c, DType::f64);
+      check_equal(p.fused(), p.definition(), p.inputs, wanted, 1e-12);
+      SymmetricProblem single = symmetric_problem(c, DType::f32);
+      check_equal(single.fused(), single.definition(), single.inputs, wanted, 1e-5);
+    }
+}
+
+TEST_CASE("fused symmetric product: derivatives to order three against differences") {
+  SymmetricProblem p = symmetric_problem({2, 3, 1, 3}, DType::f64);
+  CHECK(gradcheck(p.fused(), p.inputs, {.order = 3}) < 1e-6);
+}
+
+TEST_CASE("fused symmetric product: same bits for any number of threads, poisoned memory") {
+  for (const SymmetricCase& c : symmetric_cases) {
+    SymmetricProblem p = symmetric_problem(c, DType::f32);
+    check_bits(p.fused(), p.inputs, {0, 1});
+  }
+}
+
+TEST_CASE("fused symmetric product: wrong inputs are errors that say what was expected") {
+  SymmetricProblem p = symmetric_problem({1, 1, 1, 3}, DType::f64);
+  auto message = [&](const Tensor& x, const Tensor& c) {
+    try {
+      p.fused()({x, c});
+    } catch (const ShapeError& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  CHECK(message(p.inputs[1], p.inputs[1]) ==
+        "symmetric product: expected x [11, 12] and coefficients [4, 9], found [4, 9] and [4, 9]");
+  CHECK(message(p.inputs[0], Tensor(p.inputs[1].array().cast(DType::f32))) ==
+        "symmetric product: x is f64 on cpu, the coefficients f32 on cpu");
+}
