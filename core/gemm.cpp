@@ -27,22 +27,20 @@ void one_library_thread() {
 }
 
 // BLIS picks its kernels at the first call from a list of processors that ends in 2021 and falls
-// back to portable C for later ones. So it is told by instruction set, unless the user did.
-void choose_blis_kernels() {
-  static const bool done = [] {
-    __builtin_cpu_init();
-    int arch = -1;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-      arch = BLIS_ARCH_SKX;
-    else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-      arch = BLIS_ARCH_HASWELL;
-    if (arch >= 0) setenv("BLIS_ARCH_TYPE", std::to_string(arch).c_str(), 0);
-    bli_thread_set_num_threads(1);
-    return true;
-  }();
-  static_cast<void>(done);
-}
+// back to portable C for later ones. So it is told by instruction set, unless the user did: before
+// main, because LAPACK may stand on the same library and call it first.
+[[maybe_unused]] const bool blis_kernels_chosen = [] {
+  __builtin_cpu_init();
+  int arch = -1;
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+    arch = BLIS_ARCH_SKX;
+  else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    arch = BLIS_ARCH_HASWELL;
+  if (arch >= 0) setenv("BLIS_ARCH_TYPE", std::to_string(arch).c_str(), 0);
+  bli_thread_set_num_threads(1);
+  return true;
+}();
 
 void library_gemm(const Gemm<float>& g) {
   one_library_thread();
@@ -53,7 +51,6 @@ void library_gemm(const Gemm<float>& g) {
 }
 
 void library_gemm(const Gemm<double>& g) {
-  choose_blis_kernels();
   one_library_thread();
   bli_dgemm(g.trans_a ? BLIS_TRANSPOSE : BLIS_NO_TRANSPOSE,
             g.trans_b ? BLIS_TRANSPOSE : BLIS_NO_TRANSPOSE, g.m, g.n, g.k,
@@ -307,7 +304,6 @@ void batched_gemm(const Array& a, const Array& b, bool trans_a, bool trans_b, Ar
 
 const char* gemm_libraries() {
   static const std::string text = [] {
-    choose_blis_kernels();
     const dnnl_version_t* dnn = dnnl_version();
     return concat_text("oneDNN ", dnn->major, '.', dnn->minor, '.', dnn->patch, ", BLIS ",
                        bli_info_get_version_str(), ' ', bli_arch_string(bli_arch_query_id()));

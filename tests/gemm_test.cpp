@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/gemm.h"
+#include "core/linalg.h"
 #include "core/parallel.h"
 #include "core/random.h"
 
@@ -207,7 +208,8 @@ TEST_CASE("gemm: names its libraries") {
   CHECK(text.find(", BLIS ") != std::string::npos);
 }
 
-TEST_CASE("gemm: BLIS uses the kernels of this processor") {
+TEST_CASE("gemm: BLIS uses the kernels of this processor, even where LAPACK called it first") {
+  CHECK(least_squares(std::vector<double>{2}, std::vector<double>{6}, 1, 1)[0] == 3);
   __builtin_cpu_init();
   const std::string text = gemm_libraries();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"))

@@ -157,6 +157,19 @@ TEST_CASE("tape: checkpoint gives the same values and derivatives with fewer nod
   CHECK(tape.nodes() == 1);
 }
 
+TEST_CASE("tape: gradients with respect to a tensor in the middle of the graph") {
+  Tape tape;
+  Tensor x = tape.watch(random_tensor({3}, 1)), y = exp(x), z = y * y;
+  Tensors g = tape.grad({sum(z)}, {y, x, z});
+  for (const Tensor& each : g) REQUIRE(each.defined());
+  for (int64_t i = 0; i < 3; ++i) {
+    const double value = y.array().values<double>()[i];
+    CHECK(g[0].array().values<double>()[i] == 2 * value);
+    CHECK(g[1].array().values<double>()[i] == 2 * value * value);
+    CHECK(g[2].array().values<double>()[i] == 1);
+  }
+}
+
 TEST_CASE("tape: after an error in a rule the next walk records as before") {
   Tape tape;
   Tensor x = tape.watch(random_tensor({3}, 1));
