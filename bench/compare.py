@@ -116,7 +116,7 @@ class Match:
 
 
 def samples_of(servers, rounds):
-    """Median of each server's samples, ms, which alternate."""
+    """The samples of each server, ms, which alternate."""
     samples = [[] for _ in servers]
     for server in servers:
         if server.number("run") < SLOW:
@@ -128,18 +128,21 @@ def samples_of(servers, rounds):
         for server, found in zip(servers, samples):
             found.append(server.number("run"))
             time.sleep(REST)
-    return [statistics.median(found) for found in samples]
+    return samples
 
 
 def measure_time(args, row):
     with Match(args, row) as match:
         agreement = match.agreement()
-        ms, *others = samples_of([match.ours, *match.peers], args.rounds)
-        peer_ms, label = min((time * peer.times, label) for time, peer, label
-                             in zip(others, row.peers, match.labels))
+        ours, *others = samples_of([match.ours, *match.peers], args.rounds)
+        ms = statistics.median(ours)
+        peer_ms, peer_min_ms, label = min(
+            (peer.times * statistics.median(found), peer.times * min(found), label)
+            for found, peer, label in zip(others, row.peers, match.labels))
         gflop, peak = match.ours.number("gflop"), match.ours.number("peak")
         return {"name": row.name, "casimir_ms": ms, "peer_ms": peer_ms, "ratio": peer_ms / ms,
                 "must": row.must, "met": met(peer_ms / ms, row.must), "peer": label,
+                "casimir_min_ms": min(ours), "peer_min_ms": peer_min_ms, "samples": len(ours),
                 "agreement": agreement, "threads": match.threads,
                 **rate(gflop, ms, peak), "must_percent_of_peak": row.of_peak}
 
@@ -238,7 +241,7 @@ def short(value, digits=3):
 
 def print_head():
     print(COLUMNS.format("row", "casimir", "peer", "ratio", "must", "GFLOP/s", "of peak", "agree",
-                         "peer"))
+                         "peer"), flush=True)
 
 
 def print_row(row):
@@ -272,6 +275,8 @@ def rounded(row):
 
 
 def write_json(args, result):
+    if not args.json:
+        return
     lines = ",\n  ".join(json.dumps(rounded(row)) for row in result)
     head = {"machine": processor(), "threads": args.threads,
             "date": datetime.datetime.now().isoformat(timespec="seconds")}
@@ -304,10 +309,9 @@ def main():
         for row in selection:
             result.append(MEASURES[row.kind](args, row))
             print_row(result[-1])
+            write_json(args, result)  # after each row: all of them take long
     else:
-        result = alone(args, selection)
-    if args.json:
-        write_json(args, result)
+        write_json(args, alone(args, selection))
 
 
 if __name__ == "__main__":
