@@ -215,11 +215,12 @@ MEASURES = {"time": measure_time, "memory": measure_memory, "start": measure_sta
 
 def alone(args, selection):
     """Google Benchmark prints its own table; its file becomes our rows."""
-    names = {row.program_row or row.name for row in selection}
+    threads = {row.program_row or row.name: 1 if row.threads == 1 else args.threads
+               for row in selection}
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "rows.json")
         command = [args.program, "--data", args.data, "--threads", str(args.threads),
-                   f"--benchmark_filter=^({'|'.join([*names, 'peak_f32', 'peak_f64'])})/",
+                   f"--benchmark_filter=^({'|'.join([*threads, 'peak_f32', 'peak_f64'])})/",
                    f"--benchmark_out={file}", "--benchmark_out_format=json"]
         if subprocess.run(command, cwd=ROOT).returncode:
             sys.exit("bench: the benchmark program failed")
@@ -228,10 +229,12 @@ def alone(args, selection):
     peaks = {"f32": found.pop("peak_f32")["GFLOP/s"], "f64": found.pop("peak_f64")["GFLOP/s"]}
     result = []
     for name, row in found.items():
-        gflop = row.get("GFLOP/s", 0) / 1e9 * row["real_time"] / 1000
+        gflop = row.get("GFLOP/s", 0) * row["real_time"] / 1000
         peak = peaks["f64" if name.endswith("_f64") else "f32"]
         result.append({"name": name, "casimir_ms": row["real_time"], "peer_ms": None, "ratio": None,
-                       "threads": args.threads, **rate(gflop, row["real_time"], peak)})
+                       "threads": threads[name], **rate(gflop, row["real_time"], peak)})
+        if threads[name] != args.threads:
+            result[-1]["percent_of_peak"] = None  # the peak is that of all threads
     return result
 
 
