@@ -3,8 +3,6 @@
 #pragma once
 
 #include "equivariant/layers.h"
-#include "equivariant/norms.h"
-#include "equivariant/sphere_grid.h"
 #include "equivariant/symmetric_basis.h"
 #include "equivariant/wigner.h"
 #include "tests/op_cases_equivariant.h"
