@@ -124,14 +124,11 @@ inline void add_radial_table(std::vector<OpCase>& table) {
     return Problem{{lengths(s), s.normal({1, 6}), s.normal({6, 5})}, f, reference};
   };
   for (bool tabulated : {false, true})
-    table.push_back({"RadialInput",
-                     tabulated ? "a table" : "the network",
-                     [=](Setup& s) { return input(s, tabulated); },
-                     {.order = 3,
-                      .free = {{0}},
-                      .finite = "zero equal",
-                      .speaks = "RadialInput:",
-                      .data = 1}});
+    table.push_back(
+        {"RadialInput",
+         tabulated ? "a table" : "the network",
+         [=](Setup& s) { return input(s, tabulated); },
+         {.order = 3, .free = {{0}}, .finite = "zero equal", .speaks = "RadialInput:", .data = 1}});
 }
 
 }  // namespace casimir::test
