@@ -1,5 +1,5 @@
 // The inner loops of the convolution's CPU kernels, for one path: edges and channels run inside,
-// components are unrolled for degrees up to 3. Included by convolution_kernel.cpp alone.
+// components are unrolled up to unrolled_degree. Included by convolution_kernel.cpp alone.
 #pragma once
 
 #include "core/simd.h"
@@ -192,7 +192,7 @@ int64_t backward_path(const Path& path, const EdgeRow<T>& edge, int64_t first,
   return u;
 }
 
-// f called with the Components of the path: those of degrees up to 3 are unrolled.
+// f called with the Components of the path.
 template <class F>
 auto with_components(const Path& path, F&& f) {
   auto with_out = [&]<int In>() {
@@ -207,21 +207,21 @@ auto with_components(const Path& path, F&& f) {
         return f.template operator()<Components<In, 7, false>>();
     }
   };
+  static_assert(ConvolutionPaths::unrolled_degree == 3);
   const int d = path.d_in;
+  if (!path.unrolled())
+    return path.diagonal ? f.template operator()<Components<0, 0, true>>()
+                         : f.template operator()<Components<0, 0, false>>();
   if (path.diagonal) {
     if (d == 1) return f.template operator()<Components<1, 1, true>>();
     if (d == 3) return f.template operator()<Components<3, 3, true>>();
     if (d == 5) return f.template operator()<Components<5, 5, true>>();
-    if (d == 7) return f.template operator()<Components<7, 7, true>>();
-    return f.template operator()<Components<0, 0, true>>();
+    return f.template operator()<Components<7, 7, true>>();
   }
-  if (path.d_out <= 7) {
-    if (d == 1) return with_out.template operator()<1>();
-    if (d == 3) return with_out.template operator()<3>();
-    if (d == 5) return with_out.template operator()<5>();
-    if (d == 7) return with_out.template operator()<7>();
-  }
-  return f.template operator()<Components<0, 0, false>>();
+  if (d == 1) return with_out.template operator()<1>();
+  if (d == 3) return with_out.template operator()<3>();
+  if (d == 5) return with_out.template operator()<5>();
+  return with_out.template operator()<7>();
 }
 
 }  // namespace casimir::convolution_paths

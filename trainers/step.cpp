@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/parallel.h"
+#include "trainers/profile_report.h"
 #include "trainers/registry.h"
 
 namespace casimir {
@@ -118,6 +119,7 @@ Gradient loss_gradient(const Model& model, const AtomsBatch& batch, const TaskOp
   Parameters& parameters = *model.parameters;
   Graph graph = to_graph(batch, model.dtype(), parameters.device());
   std::vector<double> references = reference_sums(*model.potential, batch);
+  profile_part("batch to tensors");
 
   Tape tape;
   parameters.watch(tape);
@@ -130,6 +132,7 @@ Gradient loss_gradient(const Model& model, const AtomsBatch& batch, const TaskOp
   Gradient result;
   result.loss = loss.item();
   result.flat = flat_gradient(parameters, gradients);
+  profile_part("flat gradient");
   return result;
 }
 
