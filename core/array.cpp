@@ -70,6 +70,17 @@ Array Array::rows(int64_t begin, int64_t end) const {
   return out;
 }
 
+Array Array::view(int64_t first_byte, Shape shape, DType dtype) const {
+  const int64_t end = first_byte + shape.size() * size_of(dtype);
+  check(first_byte >= 0 && end <= bytes() && first_byte % size_of(dtype) == 0, "view: bytes ",
+        first_byte, " to ", end, " of ", bytes(), " as ", dtype, " ", shape);
+  Array out = *this;
+  out.offset_ += first_byte;
+  out.shape_ = shape;
+  out.dtype_ = dtype;
+  return out;
+}
+
 void Array::fill(double value) {
   if constexpr (cuda_built)
     if (on_cuda()) return cuda::fill(*this, value);

@@ -73,6 +73,8 @@ class Array {
   Array cast(DType dtype) const;                 // itself when already so; on the CPU
   Array reshaped(Shape shape) const;             // shares the buffer
   Array rows(int64_t begin, int64_t end) const;  // shares the buffer: a range of axis 0
+  // Shares the buffer: what lies there read as another type, from a byte on.
+  Array view(int64_t first_byte, Shape shape, DType dtype) const;
   void fill(double value);
   void copy_from(const Array& other);  // same shape and dtype
 

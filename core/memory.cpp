@@ -20,6 +20,17 @@ void copy(void* to, Device to_device, const void* from, Device from_device, size
 void fill_bytes(void* data, int value, size_t bytes);
 }  // namespace cuda
 
+struct Pool {
+  explicit Pool(Device device) : device(device) {}
+  ~Pool();
+  void give_back();  // the free ones, to the system
+
+  const Device device;
+  std::mutex mutex;
+  std::array<std::vector<void*>, 256> free;
+  MemoryStatistics statistics;
+};
+
 namespace {
 
 std::atomic<bool> poison_on{false};
@@ -38,16 +49,12 @@ SizeClass size_class(size_t bytes) {
   return {4 * (power - 1) + static_cast<int>(steps) - 5, steps * step * 64};
 }
 
-struct Pool {
-  std::mutex mutex;
-  std::array<std::vector<void*>, 256> free;
-  MemoryStatistics statistics;
-};
 // Two pools, one per device; never destroyed, because buffers may outlive static objects.
 Pool& pool_of(Device device) {
-  static Pool* pools = new Pool[2];
+  static Pool* pools = new Pool[2]{Pool{Device::cpu}, Pool{Device::cuda}};
   return pools[device == Device::cuda];
 }
+thread_local std::shared_ptr<Pool> current_pool;  // of a PoolScope
 
 void* system_allocate(size_t bytes, Device device) {
   if constexpr (cuda_built)
@@ -69,9 +76,32 @@ void system_release(void* data, Device device) {
 
 }  // namespace
 
+Pool::~Pool() {
+  give_back();
+}
+
+void Pool::give_back() {
+  for (auto& list : free) {
+    for (void* data : list) system_release(data, device);
+    list.clear();
+  }
+}
+
+std::shared_ptr<Pool> private_pool(Device device) {
+  return std::make_shared<Pool>(device);
+}
+
+PoolScope::PoolScope(std::shared_ptr<Pool> pool) : before_(std::move(pool)) {
+  std::swap(before_, current_pool);
+}
+PoolScope::~PoolScope() {
+  std::swap(before_, current_pool);
+}
+
 Buffer::Buffer(size_t bytes, Device device) : bytes_(bytes), device_(device) {
   SizeClass klass = size_class(bytes);
-  Pool& pool = pool_of(device);
+  if (current_pool && current_pool->device == device) pool_ = current_pool;
+  Pool& pool = pool_ ? *pool_ : pool_of(device);
   {
     std::lock_guard lock(pool.mutex);
     auto& list = pool.free[klass.number];
@@ -95,7 +125,7 @@ Buffer::Buffer(size_t bytes, Device device) : bytes_(bytes), device_(device) {
 Buffer::~Buffer() {
   if (parent_) return;
   SizeClass klass = size_class(bytes_);
-  Pool& pool = pool_of(device_);
+  Pool& pool = pool_ ? *pool_ : pool_of(device_);
   std::lock_guard lock(pool.mutex);
   pool.free[klass.number].push_back(data_);
   pool.statistics.in_use -= static_cast<int64_t>(klass.bytes);
@@ -110,7 +140,7 @@ void Buffer::move_into(std::shared_ptr<Buffer> other, size_t offset) {
   else if constexpr (cuda_built)
     cuda::copy(target, device_, data_, device_, bytes_);
   SizeClass klass = size_class(bytes_);
-  Pool& pool = pool_of(device_);
+  Pool& pool = pool_ ? *pool_ : pool_of(device_);
   std::lock_guard lock(pool.mutex);
   pool.free[klass.number].push_back(data_);
   pool.statistics.in_use -= static_cast<int64_t>(klass.bytes);
@@ -128,10 +158,7 @@ void release_cached_memory() {
   for (Device device : {Device::cpu, Device::cuda}) {
     Pool& pool = pool_of(device);
     std::lock_guard lock(pool.mutex);
-    for (auto& list : pool.free) {
-      for (void* data : list) system_release(data, device);
-      list.clear();
-    }
+    pool.give_back();
     pool.statistics.reserved = pool.statistics.in_use;
   }
 }

@@ -2,8 +2,19 @@
 
 namespace casimir::cuda {
 
+bool capturing();
+
+// While a capture records, memory may be taken from the system but not given back.
 void* allocate(size_t bytes) {
   void* data = nullptr;
+  if (capturing()) {
+    cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
+    CASIMIR_CUDA_CHECK(cudaThreadExchangeStreamCaptureMode(&mode));
+    const cudaError_t status = cudaMalloc(&data, bytes);
+    CASIMIR_CUDA_CHECK(cudaThreadExchangeStreamCaptureMode(&mode));
+    check_status(status, "cudaMalloc during a capture");
+    return data;
+  }
   cudaError_t status = cudaMalloc(&data, bytes);
   if (status == cudaErrorMemoryAllocation) {  // what other sizes keep may be enough
     cudaGetLastError();
@@ -32,6 +43,8 @@ void copy(void* to, Device to_device, const void* from, Device from_device, size
   const cudaMemcpyKind kind = from_host ? cudaMemcpyHostToDevice
                               : to_host ? cudaMemcpyDeviceToHost
                                         : cudaMemcpyDeviceToDevice;
+  check<DeviceError>(!(from_host || to_host) || !capturing(), "cuda: a copy of ", bytes, " bytes ",
+                     to_host ? "to" : "from", " the host cannot be part of a captured step");
   CASIMIR_CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, kind, stream()));
   if (from_host || to_host) CASIMIR_CUDA_CHECK(cudaStreamSynchronize(stream()));
 }

@@ -9,6 +9,8 @@
 
 namespace casimir {
 
+struct Pool;  // the freed buffers of one device, memory.cpp
+
 // A piece of memory, 64-byte aligned. Freed buffers go back to size classes and are handed out
 // again, so a steady training step makes no system call.
 class Buffer {
@@ -32,6 +34,23 @@ class Buffer {
   size_t bytes_ = 0;
   Device device_;
   std::shared_ptr<Buffer> parent_;
+  std::shared_ptr<Pool> pool_;  // absent: the device's
+};
+
+// A pool for buffers whose place belongs to someone: what comes from it is given to nobody else,
+// and goes back to the system with the pool's last owner, a buffer or the holder of the pointer.
+std::shared_ptr<Pool> private_pool(Device device);
+
+// While it lives, buffers that this thread makes on the pool's device come from the pool.
+class PoolScope {
+ public:
+  explicit PoolScope(std::shared_ptr<Pool> pool);
+  ~PoolScope();
+  PoolScope(const PoolScope&) = delete;
+  PoolScope& operator=(const PoolScope&) = delete;
+
+ private:
+  std::shared_ptr<Pool> before_;
 };
 
 struct MemoryStatistics {

@@ -23,10 +23,15 @@ Segments::Segments(std::vector<int32_t> index, int64_t targets) {
 
 Segments Segments::to(Device device) const {
   if (!data_ || device == Device::cpu || data_->device_index.defined()) return *this;
+  return with_device(Array::from(data_->index).to(device), Array::from(data_->order).to(device),
+                     Array::from(data_->offsets).to(device));
+}
+
+Segments Segments::with_device(Array index, Array order, Array offsets) const {
   auto data = std::make_shared<Data>(*data_);
-  data->device_index = Array::from(data->index).to(device);
-  data->device_order = Array::from(data->order).to(device);
-  data->device_offsets = Array::from(data->offsets).to(device);
+  data->device_index = std::move(index);
+  data->device_order = std::move(order);
+  data->device_offsets = std::move(offsets);
   Segments out;
   out.data_ = std::move(data);
   return out;

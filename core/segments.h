@@ -34,6 +34,8 @@ class Segments {
   const Array& device_order() const { return data_->device_order; }
   const Array& device_offsets() const { return data_->device_offsets; }
   Segments to(Device device) const;
+  // The same index with these device arrays, whatever they hold: i32 [size], [size], [targets + 1].
+  Segments with_device(Array index, Array order, Array offsets) const;
 
  private:
   struct Data {

@@ -2,18 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "core/parallel.h"
-#include "trainers/optimizer_update.h"
 
 namespace casimir {
 
 namespace cuda {
-void update_range(const UpdatePointers<float>& x, const Update<float>& u, int64_t begin,
-                  int64_t end, bool decay);
-void update_range(const UpdatePointers<double>& x, const Update<double>& u, int64_t begin,
-                  int64_t end, bool decay);
+void update_range(const UpdatePointers<float>& x, const Array& update, const Array& outcome,
+                  int64_t begin, int64_t end, bool decay);
+void update_range(const UpdatePointers<double>& x, const Array& update, const Array& outcome,
+                  int64_t begin, int64_t end, bool decay);
 double square_sum(const Array& flat);
+void judge_step(const Array& loss, const Array& gradient, double clip, Array& outcome);
 }  // namespace cuda
 
 namespace {
@@ -26,6 +27,14 @@ void update_range(const UpdatePointers<T>& x, const Update<T>& u, int64_t begin,
   const T decay_gradient = decay ? u.decay_gradient : T(0);
   const T keep = decay ? T(1) - u.decay_weight : T(1);
   for (int64_t i = begin; i < end; ++i) update_element(x, u, decay_gradient, keep, i);
+}
+
+// The bytes of one struct as an array on the GPU.
+template <class Struct>
+Array on_cuda(const Struct& value) {
+  Array bytes(Shape{static_cast<int64_t>(sizeof value)}, DType::u8);
+  std::memcpy(bytes.raw(), &value, sizeof value);
+  return bytes.to(Device::cuda);
 }
 
 Array zeros_like(const Array& flat) {
@@ -70,45 +79,70 @@ Optimizer::Optimizer(const Parameters& parameters, const OptimizerOptions& optio
   if (ema > 0) average_ = parameters.flat().copy();
 }
 
+Update<double> Optimizer::begin_step(double lr) {
+  const double b1 = options_.betas[0], b2 = options_.betas[1];
+  const double t = static_cast<double>(++steps_);
+  const bool decoupled = options_.kind == "adamw";
+  Update<double> u;
+  u.decay_gradient = decoupled ? 0 : options_.weight_decay;
+  u.decay_weight = decoupled ? lr * options_.weight_decay : 0;
+  u.beta1 = b1;
+  u.beta2 = b2;
+  u.step_size = lr / (1 - std::pow(b1, t));
+  u.root_scale = 1 / std::sqrt(1 - std::pow(b2, t));
+  u.epsilon = options_.epsilon;
+  u.gradient_scale = 1;
+  u.follow = 1 - std::min(ema_, (1 + t) / (10 + t));
+  u.amsgrad = moment2_max_.defined();
+  return u;
+}
+
+template <class T>
+UpdatePointers<T> Optimizer::pointers(Array& flat, const Array& gradient) {
+  return {flat.data<T>(),
+          moment1_.data<T>(),
+          moment2_.data<T>(),
+          moment2_max_.defined() ? moment2_max_.data<T>() : nullptr,
+          average_.defined() ? average_.data<T>() : nullptr,
+          gradient.data<T>()};
+}
+
 void Optimizer::step(Parameters& parameters, const Array& gradient, double lr,
                      double gradient_scale) {
   Array& flat = parameters.flat();
-  check(gradient.shape() == flat.shape(), "optimizer: gradient of shape ", gradient.shape(),
-        " for parameters of shape ", flat.shape());
-  ++steps_;
-  double t = static_cast<double>(steps_);
-  bool decoupled = options_.kind == "adamw";
+  check(gradient.shape() == flat.shape() && gradient.device() == flat.device(),
+        "optimizer: gradient of shape ", gradient.shape(), " on ", gradient.device(),
+        " for parameters of shape ", flat.shape(), " on ", flat.device());
+  Update<double> numbers = begin_step(lr);
+  numbers.gradient_scale = gradient_scale;
+  if constexpr (cuda_built)
+    if (flat.on_cuda()) {
+      const StepOutcome outcome{0, 0, gradient_scale, true};
+      return apply(parameters, gradient, on_cuda(numbers), on_cuda(outcome));
+    }
   visit_float("optimizer", flat.dtype(), [&]<class T>(T) {
-    double b1 = options_.betas[0], b2 = options_.betas[1];
-    Update<T> u;
-    u.decay_gradient = static_cast<T>(decoupled ? 0 : options_.weight_decay);
-    u.decay_weight = static_cast<T>(decoupled ? lr * options_.weight_decay : 0);
-    u.beta1 = static_cast<T>(b1);
-    u.beta2 = static_cast<T>(b2);
-    u.step_size = static_cast<T>(lr / (1 - std::pow(b1, t)));
-    u.root_scale = static_cast<T>(1 / std::sqrt(1 - std::pow(b2, t)));
-    u.epsilon = static_cast<T>(options_.epsilon);
-    u.gradient_scale = static_cast<T>(gradient_scale);
-    u.follow = static_cast<T>(1 - std::min(ema_, (1 + t) / (10 + t)));
-    u.amsgrad = moment2_max_.defined();
-    UpdatePointers<T> x{flat.data<T>(),
-                        moment1_.data<T>(),
-                        moment2_.data<T>(),
-                        u.amsgrad ? moment2_max_.data<T>() : nullptr,
-                        average_.defined() ? average_.data<T>() : nullptr,
-                        gradient.data<T>()};
-    if constexpr (cuda_built)
-      if (flat.on_cuda()) {
-        for (const Range& range : ranges_)
-          cuda::update_range(x, u, range.begin, range.end, range.decay);
-        return;
-      }
+    const Update<T> u = numbers.as<T>();
+    const UpdatePointers<T> x = pointers<T>(flat, gradient);
     parallel_for(flat.size(), chunk, [&](int64_t begin, int64_t end) {
       for (const Range& range : ranges_)
         if (range.begin < end && range.end > begin)
           update_range(x, u, std::max(begin, range.begin), std::min(end, range.end), range.decay);
     });
   });
+}
+
+void Optimizer::apply(Parameters& parameters, const Array& gradient, const Array& update,
+                      const Array& outcome) {
+  if constexpr (cuda_built)
+    visit_float("optimizer", gradient.dtype(), [&]<class T>(T) {
+      const UpdatePointers<T> x = pointers<T>(parameters.flat(), gradient);
+      for (const Range& range : ranges_)
+        cuda::update_range(x, update, outcome, range.begin, range.end, range.decay);
+    });
+}
+
+void judge_step(const Array& loss, const Array& gradient, double clip, Array& outcome) {
+  if constexpr (cuda_built) cuda::judge_step(loss, gradient, clip, outcome);
 }
 
 void Optimizer::save(Safetensors& file) const {

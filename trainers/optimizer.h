@@ -4,12 +4,17 @@
 #include <vector>
 
 #include "nn/parameters.h"
+#include "trainers/optimizer_update.h"
 #include "trainers/options.h"
 
 namespace casimir {
 
 // Norm of all elements, in f64, summed in a fixed order.
 double global_norm(const Array& flat);
+
+// On the GPU: loss, norm of the gradient, and what follows from them for the optimizer.
+// outcome: u8, a StepOutcome.
+void judge_step(const Array& loss, const Array& gradient, double clip, Array& outcome);
 
 // With g the gradient times `gradient_scale`, b1 and b2 the betas, t the number of this step:
 //   adam     g += weight_decay p                    (p: where Parameters::Entry::decay)
@@ -26,6 +31,13 @@ class Optimizer {
   // Changes parameters.flat(), the moments and the average in one pass.
   void step(Parameters& parameters, const Array& gradient, double lr, double gradient_scale = 1);
 
+  // The same in two halves, so that the second, on the GPU, is the same work in every step: it
+  // reads the numbers from `update` (u8, an Update<double>) and takes the scale of the gradient
+  // from `outcome` (u8, a StepOutcome), which also says whether to do it at all.
+  Update<double> begin_step(double lr);
+  void apply(Parameters& parameters, const Array& gradient, const Array& update,
+             const Array& outcome);
+
   int64_t steps() const { return steps_; }
   // Undefined when ema is 0.
   const Array& average() const { return average_; }
@@ -39,6 +51,9 @@ class Optimizer {
     int64_t begin, end;
     bool decay;
   };
+  template <class T>
+  UpdatePointers<T> pointers(Array& flat, const Array& gradient);
+
   OptimizerOptions options_;
   double ema_;
   int64_t steps_ = 0;

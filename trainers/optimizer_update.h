@@ -9,12 +9,25 @@
 
 namespace casimir {
 
-// The numbers of one step, in the type of the parameters.
+// The numbers of one step: made in f64, used in the type of the parameters.
 template <class T>
 struct Update {
   T decay_gradient, decay_weight, beta1, beta2, step_size, root_scale, epsilon, gradient_scale;
   T follow;  // share of the way that the average goes
   bool amsgrad;
+
+  template <class To>
+  CASIMIR_HD Update<To> as() const {
+    return {To(decay_gradient), To(decay_weight), To(beta1),          To(beta2),  To(step_size),
+            To(root_scale),     To(epsilon),      To(gradient_scale), To(follow), amsgrad};
+  }
+};
+
+// What a step on the GPU found and decided, in its memory.
+struct StepOutcome {
+  double loss, norm;      // norm of the gradient
+  double gradient_scale;  // from clipping
+  bool apply;             // loss and norm are finite
 };
 
 // Parameters, moments and average (a may be nullptr), and the gradient.

@@ -146,6 +146,11 @@ void TrainOptions::fields(Fields& f) {
 void StepOptions::fields(Fields& f) {
   f("device", device, "where the arithmetic is done", one_of({"cpu", "cuda"}));
   f("threads", threads, "threads of the CPU; 0: all", non_negative());
+  f("graph", graph, "cuda: steps as captured graphs; auto: where that works; require: or an error",
+    one_of({"auto", "require", "off"}));
+  if (f.reading() && graph == "require" && device == "cpu")
+    f.reject("graph",
+             "expected auto or off with device: cpu, which has no graphs, found 'require'");
 }
 
 void RunOptions::fields(Fields& f) {

@@ -122,7 +122,8 @@ struct TrainOptions {
 
 struct StepOptions {
   std::string device = "cpu";
-  int64_t threads = 0;  // 0: all
+  int64_t threads = 0;         // 0: all
+  std::string graph = "auto";  // auto | require | off
 
   Device device_kind() const { return device == "cuda" ? Device::cuda : Device::cpu; }
   void fields(Fields& f);

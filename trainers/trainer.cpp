@@ -29,38 +29,66 @@ int Training::run() {
   return finish();
 }
 
-void Training::take_step(const AtomsBatch& batch) {
+// On the GPU a step runs while the host makes the next one ready: its result comes one step late,
+// and a step that diverged has changed nothing.
+void Training::take_step(AtomsBatch batch) {
   state_.lr = schedule().lr(place());
-  Gradient gradient;
-  double norm = 0;
+  running_.push_back({state_.step,
+                      concat_text("step ", state_.step + 1, " (epoch ", state_.epoch + 1,
+                                  ", batch ", state_.batch + 1, ")"),
+                      std::move(batch)});
+  const RunningStep& step = running_.back();
+  DeviceStep::Result result{};
   try {
-    gradient = loss_gradient(model_, batch, options_.task, weights());
-    norm = global_norm(gradient.flat);
-    profile_part("gradient norm");
-    check<DivergedError>(std::isfinite(gradient.loss) && std::isfinite(norm), "the loss is ",
-                         gradient.loss, ", the norm of its gradient ", norm);
+    if (device_step_)
+      device_step_->start(step.batch, weights(), state_.lr);
+    else
+      result = host_step(step.batch);
   } catch (const DivergedError& error) {  // of an operation, with --check-finite
-    diverged(concat_text("step ", state_.step + 1, " (epoch ", state_.epoch + 1, ", batch ",
-                         state_.batch + 1, ")"),
-             error.what(), data_.train, batch);
+    diverged(step.before, step.place, error.what(), data_.train, step.batch);
   }
-  bool clipped = train_.clip > 0 && norm > train_.clip;
-  double factor = clipped ? train_.clip / (norm + 1e-6) : 1;
-  optimizer_.step(*model_.parameters, gradient.flat, state_.lr, factor);
-  profile_part("clipping, optimizer, average");
-  state_.loss_sum += gradient.loss * static_cast<double>(batch.graphs);
-  state_.graphs += batch.graphs;
-  state_.gradient_norm_sum += norm;
-  state_.clipped += clipped;
+  state_.graphs += step.batch.frames();
   ++state_.batch;
   ++state_.step;
   ++steps_here_;
+  if (!device_step_) return account(result);
+  if (running_.size() > 1) account(device_step_->finish());
+}
+
+DeviceStep::Result Training::host_step(const AtomsBatch& batch) {
+  Gradient gradient = loss_gradient(model_, batch, options_.task, weights());
+  const double norm = global_norm(gradient.flat);
+  profile_part("gradient norm");
+  if (!std::isfinite(gradient.loss) || !std::isfinite(norm)) return {gradient.loss, norm};
+  const double factor = clips(norm) ? train_.clip / (norm + 1e-6) : 1;
+  optimizer_.step(*model_.parameters, gradient.flat, state_.lr, factor);
+  profile_part("clipping, optimizer, average");
+  return {gradient.loss, norm};
+}
+
+// Adds the result of the oldest running step to the epoch's sums.
+void Training::account(const DeviceStep::Result& result) {
+  const RunningStep& step = running_.front();
+  const double norm = result.gradient_norm;
+  if (!std::isfinite(result.loss) || !std::isfinite(norm))
+    diverged(step.before, step.place,
+             concat_text("the loss is ", result.loss, ", the norm of its gradient ", norm),
+             data_.train, step.batch);
+  state_.loss_sum += result.loss * static_cast<double>(step.batch.frames());
+  state_.gradient_norm_sum += norm;
+  state_.clipped += clips(norm);
+  running_.pop_front();
+}
+
+void Training::finish_steps() {
+  while (!running_.empty()) account(device_step_->finish());
 }
 
 // Validates, reports, keeps the best model, and saves. Killed anywhere in here, a training goes on
 // from the checkpoint before and writes the same bytes again. An epoch cut short by max_steps is
 // saved before it is judged, so that a larger max_steps goes on within it.
 bool Training::end_epoch() {
+  finish_steps();
   bool whole = epoch_whole();
   bool last = state_.epoch + 1 >= train_.epochs || out_of_steps();
   bool due = last || (state_.epoch + 1) % train_.save_every_epochs == 0;
@@ -122,8 +150,8 @@ std::optional<Training::Validation> Training::validate() {
       evaluation = evaluate_batch(model_, batch, options_.task, weights());
       check<DivergedError>(std::isfinite(evaluation.loss), "the loss is ", evaluation.loss);
     } catch (const DivergedError& error) {
-      diverged(concat_text("validation after step ", state_.step), error.what(), data_.valid,
-               batch);
+      diverged(state_.step, concat_text("validation after step ", state_.step), error.what(),
+               data_.valid, batch);
     }
     result.loss += evaluation.loss * static_cast<double>(batch.graphs);
     for (size_t i = 0; i < which.size(); ++i)

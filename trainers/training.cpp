@@ -13,8 +13,10 @@ namespace casimir {
 
 namespace {
 
+// Padded for the GPU, whether or not its steps are captured, so that both give the same bits.
 BatchOptions train_batches(const RunOptions& options) {
   BatchOptions batches;
+  if (options.step.device_kind() == Device::cuda) batches.pad_beyond = options.model.r_max();
   batches.batch_size = options.train.batch_size;
   batches.max_edges = options.train.max_edges.value_or(0);
   batches.seed = static_cast<uint64_t>(options.seed);
@@ -45,7 +47,8 @@ Training::Training(const RunRequest& request, Data data)
       checkpoints_(folder_.checkpoints(), train_.keep) {
   options_.model = model_.options;
   RunOptions described = options_;
-  described.step.threads = 0;  // so that the model file is the same for any number of threads
+  described.step.threads = 0;     // so that the model file is the same for any number of threads,
+  described.step.graph = "auto";  // and with and without graphs
   model_.config = to_yaml(described);
   valid_batches_.batch_size = train_.valid_batch_size.value_or(train_.batch_size);
   valid_batches_.shuffle = false;
@@ -67,6 +70,10 @@ void Training::begin() {
   write_description(folder_, request_, to_yaml(options_), data_, model_.parameters->size());
   log_.emplace(folder_.path, state_.lengths, request_.quiet);
   describe();
+  if (options_.step.device_kind() == Device::cuda)
+    device_step_.emplace(model_, optimizer_, options_.task, train_.clip,
+                         check_finite() ? "off" : options_.step.graph,
+                         [this](const std::string& text) { log_->line(text); });
   for (const std::string& note : notes) log_->line(note);
   if (found) {
     log_->line(fmt::format("resumed from {}: step {}, epoch {}, best {:.6g} of epoch {}",
@@ -112,6 +119,7 @@ void Training::describe() {
 }
 
 void Training::save(bool best) {
+  finish_steps();
   state_.lengths = log_->lengths();
   Checkpoint checkpoint;
   checkpoint.state = state_;
@@ -183,14 +191,14 @@ void Training::report_epoch(EpochReport& report) {
   log_->timing(report.timing_json());
 }
 
-void Training::diverged(const std::string& place, const std::string& what,
+void Training::diverged(int64_t steps, const std::string& place, const std::string& what,
                         const std::vector<Sample>& samples, const AtomsBatch& batch) const {
   std::string frames;
   for (int64_t i : batch.samples) {
     const Frame& frame = samples[i].frame;
     frames += fmt::format("{}{} frame {}", frames.empty() ? "" : ", ", frame.source, frame.number);
   }
-  std::string good = checkpoints_.before(state_.step);
+  std::string good = checkpoints_.before(steps);
   std::string advice =
       "try a lower train.optimizer.lr or train.clip, or check these frames' labels";
   if (!good.empty())

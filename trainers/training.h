@@ -3,10 +3,12 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <optional>
 #include <string>
 
 #include "datasets/loader.h"
+#include "trainers/device_step.h"
 #include "trainers/epoch_report.h"
 #include "trainers/optimizer.h"
 #include "trainers/run_folder.h"
@@ -22,13 +24,21 @@ class Training {
 
  private:
   using Clock = std::chrono::steady_clock;
+  struct RunningStep {
+    int64_t before;     // steps taken before it
+    std::string place;  // for messages
+    AtomsBatch batch;
+  };
   struct Validation {
     double loss = 0;
     Errors errors;
   };
 
   // trainer.cpp
-  void take_step(const AtomsBatch& batch);
+  void take_step(AtomsBatch batch);
+  DeviceStep::Result host_step(const AtomsBatch& batch);
+  void account(const DeviceStep::Result& result);
+  void finish_steps();                   // of all that run
   bool end_epoch();                      // false: interrupted, nothing changed
   std::optional<Validation> validate();  // nullopt: interrupted
   void judge(const std::optional<Validation>& validation, bool due, EpochReport& report);
@@ -44,7 +54,8 @@ class Training {
   int interrupt();
   int finish();
   // DivergedError: `what` at `place`, with the batch's frames, where to go on and what to try.
-  [[noreturn]] void diverged(const std::string& place, const std::string& what,
+  // `steps`: that led to the weights that diverged.
+  [[noreturn]] void diverged(int64_t steps, const std::string& place, const std::string& what,
                              const std::vector<Sample>& samples, const AtomsBatch& batch) const;
 
   bool out_of_steps() const { return train_.max_steps && state_.step >= *train_.max_steps; }
@@ -54,6 +65,7 @@ class Training {
   // Steps were taken in this epoch that no validation has judged.
   bool epoch_begun() const { return state_.graphs > 0; }
   bool epoch_whole() const { return state_.batch == loader_.batches(state_.epoch); }
+  bool clips(double norm) const { return train_.clip > 0 && norm > train_.clip; }
   bool tired() const { return train_.patience && state_.bad >= *train_.patience; }
   int64_t planned_second_epoch() const;  // first epoch of stage two; epochs without one
   Place place() const;
@@ -80,6 +92,8 @@ class Training {
   std::optional<RunLock> lock_;
   std::optional<RunLog> log_;
   TrainState state_;
+  std::optional<DeviceStep> device_step_;  // on the GPU
+  std::deque<RunningStep> running_;
   // Of this process.
   Clock::time_point start_ = Clock::now(), epoch_start_ = start_;
   int64_t steps_here_ = 0, epochs_here_ = 0;
