@@ -116,7 +116,7 @@ class Match:
 
 
 def samples_of(servers, rounds):
-    """Median of each server's samples, ms, which alternate."""
+    """The samples of each server, ms, which alternate."""
     samples = [[] for _ in servers]
     for server in servers:
         if server.number("run") < SLOW:
@@ -128,18 +128,21 @@ def samples_of(servers, rounds):
         for server, found in zip(servers, samples):
             found.append(server.number("run"))
             time.sleep(REST)
-    return [statistics.median(found) for found in samples]
+    return samples
 
 
 def measure_time(args, row):
     with Match(args, row) as match:
         agreement = match.agreement()
-        ms, *others = samples_of([match.ours, *match.peers], args.rounds)
-        peer_ms, label = min((time * peer.times, label) for time, peer, label
-                             in zip(others, row.peers, match.labels))
+        ours, *others = samples_of([match.ours, *match.peers], args.rounds)
+        ms = statistics.median(ours)
+        peer_ms, peer_min_ms, label = min(
+            (peer.times * statistics.median(found), peer.times * min(found), label)
+            for found, peer, label in zip(others, row.peers, match.labels))
         gflop, peak = match.ours.number("gflop"), match.ours.number("peak")
         return {"name": row.name, "casimir_ms": ms, "peer_ms": peer_ms, "ratio": peer_ms / ms,
                 "must": row.must, "met": met(peer_ms / ms, row.must), "peer": label,
+                "casimir_min_ms": min(ours), "peer_min_ms": peer_min_ms, "samples": len(ours),
                 "agreement": agreement, "threads": match.threads,
                 **rate(gflop, ms, peak), "must_percent_of_peak": row.of_peak}
 
@@ -212,11 +215,12 @@ MEASURES = {"time": measure_time, "memory": measure_memory, "start": measure_sta
 
 def alone(args, selection):
     """Google Benchmark prints its own table; its file becomes our rows."""
-    names = {row.program_row or row.name for row in selection}
+    threads = {row.program_row or row.name: 1 if row.threads == 1 else args.threads
+               for row in selection}
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "rows.json")
         command = [args.program, "--data", args.data, "--threads", str(args.threads),
-                   f"--benchmark_filter=^({'|'.join([*names, 'peak_f32', 'peak_f64'])})/",
+                   f"--benchmark_filter=^({'|'.join([*threads, 'peak_f32', 'peak_f64'])})/",
                    f"--benchmark_out={file}", "--benchmark_out_format=json"]
         if subprocess.run(command, cwd=ROOT).returncode:
             sys.exit("bench: the benchmark program failed")
@@ -225,10 +229,12 @@ def alone(args, selection):
     peaks = {"f32": found.pop("peak_f32")["GFLOP/s"], "f64": found.pop("peak_f64")["GFLOP/s"]}
     result = []
     for name, row in found.items():
-        gflop = row.get("GFLOP/s", 0) / 1e9 * row["real_time"] / 1000
+        gflop = row.get("GFLOP/s", 0) * row["real_time"] / 1000
         peak = peaks["f64" if name.endswith("_f64") else "f32"]
         result.append({"name": name, "casimir_ms": row["real_time"], "peer_ms": None, "ratio": None,
-                       "threads": args.threads, **rate(gflop, row["real_time"], peak)})
+                       "threads": threads[name], **rate(gflop, row["real_time"], peak)})
+        if threads[name] != args.threads:
+            result[-1]["percent_of_peak"] = None  # the peak is that of all threads
     return result
 
 
@@ -238,7 +244,7 @@ def short(value, digits=3):
 
 def print_head():
     print(COLUMNS.format("row", "casimir", "peer", "ratio", "must", "GFLOP/s", "of peak", "agree",
-                         "peer"))
+                         "peer"), flush=True)
 
 
 def print_row(row):
@@ -272,6 +278,8 @@ def rounded(row):
 
 
 def write_json(args, result):
+    if not args.json:
+        return
     lines = ",\n  ".join(json.dumps(rounded(row)) for row in result)
     head = {"machine": processor(), "threads": args.threads,
             "date": datetime.datetime.now().isoformat(timespec="seconds")}
@@ -304,10 +312,9 @@ def main():
         for row in selection:
             result.append(MEASURES[row.kind](args, row))
             print_row(result[-1])
+            write_json(args, result)  # after each row: all of them take long
     else:
-        result = alone(args, selection)
-    if args.json:
-        write_json(args, result)
+        write_json(args, alone(args, selection))
 
 
 if __name__ == "__main__":

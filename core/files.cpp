@@ -132,9 +132,10 @@ void make_folder(const std::string& path) {
   std::error_code ignored;
   if (path.empty() || fs::is_directory(path, ignored)) return;
   make_folder(fs::path(path).parent_path());
-  if (::mkdir(path.c_str(), 0777) != 0 && !fs::is_directory(path, ignored)) {
-    int code = errno == EEXIST ? ENOTDIR : errno;  // a file has that name
-    fail<IoError>(path, ": cannot make this folder: ", system_words(code));
+  if (::mkdir(path.c_str(), 0777) != 0) {
+    int code = errno == EEXIST ? ENOTDIR : errno;  // or another process was quicker
+    check<IoError>(fs::is_directory(path, ignored), path,
+                   ": cannot make this folder: ", system_words(code));
   }
   sync_folder(path);
 }

@@ -46,9 +46,8 @@ void profile_mark(const char* what) {
 std::vector<ProfileRow> profile_rows() {
   std::vector<ProfileRow> rows;
   for (const auto& [key, row] : profile.rows) rows.push_back(row);
-  std::stable_sort(rows.begin(), rows.end(), [](const ProfileRow& a, const ProfileRow& b) {
-    return a.seconds > b.seconds;
-  });
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const ProfileRow& a, const ProfileRow& b) { return a.seconds > b.seconds; });
   return rows;
 }
 

@@ -28,16 +28,23 @@ Array zeros(Shape shape) {
   return array;
 }
 
+// n or the next multiple of `step`.
+int64_t round_up(int64_t n, int64_t step) {
+  return (n + step - 1) / step * step;
+}
+
 // Copies samples into a batch's arrays one after the other.
 class Filler {
  public:
-  explicit Filler(std::span<const Sample> samples, std::span<const int64_t> which);
+  Filler(std::span<const Sample> samples, std::span<const int64_t> which, double pad_beyond);
   AtomsBatch finish();
 
  private:
   void add_atoms(const Sample& sample);
   void add_edges(const Sample& sample);
   void add_labels(const Sample& sample);
+  void choose_padding(int64_t pairs);
+  void add_padding(double length);
 
   AtomsBatch batch_;
   std::vector<int32_t> sender_, receiver_, species_, node_graph_, edge_graph_, pair_, pair_edge_;
@@ -45,15 +52,18 @@ class Filler {
   int64_t elements_ = 0;
 };
 
-Filler::Filler(std::span<const Sample> samples, std::span<const int64_t> which) {
+Filler::Filler(std::span<const Sample> samples, std::span<const int64_t> which, double pad_beyond) {
+  int64_t pairs = 0;
   for (int64_t s : which) {
     check<Error>(s >= 0 && s < static_cast<int64_t>(samples.size()), "make_batch: sample ", s,
                  " of ", samples.size());
     batch_.nodes += samples[s].nodes();
     batch_.edges += samples[s].edges();
+    pairs += static_cast<int64_t>(samples[s].pairs.first.size());
   }
-  const int64_t nodes = batch_.nodes, graphs = static_cast<int64_t>(which.size());
-  batch_.graphs = graphs;
+  batch_.graphs = static_cast<int64_t>(which.size());
+  if (pad_beyond > 0) choose_padding(pairs);
+  const int64_t nodes = batch_.nodes, graphs = batch_.graphs;
   batch_.positions = Array(Shape{nodes, 3}, DType::f64);
   batch_.shifts = Array(Shape{batch_.edges, 3}, DType::f64);
   batch_.volumes = Array(Shape{graphs}, DType::f64);
@@ -77,6 +87,41 @@ Filler::Filler(std::span<const Sample> samples, std::span<const int64_t> which) 
     edge_ += sample.edges();
     ++graph_;
   }
+  if (pad_beyond > 0) add_padding(2 * pad_beyond);
+}
+
+// Sizes with padding. The number of pairs is half that of the edges, so that it follows from the
+// bucket; an edge whose reverse is missing takes the room of a pair.
+void Filler::choose_padding(int64_t pairs) {
+  const int64_t nodes = batch_.nodes, edges = batch_.edges;
+  batch_.nodes = round_up(nodes + 1, node_bucket);
+  batch_.edges = round_up(edges, edge_bucket);
+  while (batch_.edges / 2 < pairs + (batch_.edges > edges)) batch_.edges += edge_bucket;
+  batch_.padding_nodes = batch_.nodes - nodes;
+  batch_.padding_graphs = 1;
+  ++batch_.graphs;
+}
+
+// The last graph, its edges spread over its atoms.
+void Filler::add_padding(double length) {
+  const int64_t nodes = batch_.padding_nodes, edges = batch_.edges - edge_;
+  const int64_t pairs_before = static_cast<int64_t>(pair_edge_.size());
+  const int64_t pairs = batch_.edges / 2 - pairs_before;
+  std::fill_n(batch_.positions.data<double>() + 3 * node_, 3 * nodes, 0.0);
+  species_.insert(species_.end(), nodes, 0);
+  node_graph_.insert(node_graph_.end(), nodes, static_cast<int32_t>(graph_));
+  batch_.volumes.data<double>()[graph_] = 1;
+  batch_.natoms.data<double>()[graph_] = static_cast<double>(nodes);
+  double* shifts = batch_.shifts.data<double>() + 3 * edge_;
+  for (int64_t e = 0; e < edges; ++e) {
+    const auto atom = static_cast<int32_t>(node_ + e * nodes / edges);
+    sender_.push_back(atom);
+    receiver_.push_back(atom);
+    for (double x : {length, 0.0, 0.0}) *shifts++ = x;
+    pair_.push_back(static_cast<int32_t>(pairs_before + e % pairs));
+    if (e < pairs) pair_edge_.push_back(static_cast<int32_t>(edge_ + e));
+  }
+  edge_graph_.insert(edge_graph_.end(), edges, static_cast<int32_t>(graph_));
 }
 
 void Filler::add_atoms(const Sample& sample) {
@@ -161,9 +206,10 @@ std::vector<Sample> prepare_samples(std::vector<Frame> frames, const std::vector
   return samples;
 }
 
-AtomsBatch make_batch(std::span<const Sample> samples, std::span<const int64_t> which) {
+AtomsBatch make_batch(std::span<const Sample> samples, std::span<const int64_t> which,
+                      double pad_beyond) {
   check<Error>(!which.empty(), "make_batch: no samples");
-  return Filler(samples, which).finish();
+  return Filler(samples, which, pad_beyond).finish();
 }
 
 std::vector<std::vector<int64_t>> plan_batches(std::span<const Sample> samples,

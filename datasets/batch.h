@@ -32,6 +32,8 @@ std::vector<Sample> prepare_samples(std::vector<Frame> frames, const std::vector
 // Floating point arrays are f64.
 struct AtomsBatch {
   int64_t nodes = 0, edges = 0, graphs = 0;
+  // Padding: so many of them, the last ones; see make_batch.
+  int64_t padding_nodes = 0, padding_graphs = 0;
   Array positions;            // [nodes, 3], A
   Array shifts;               // [edges, 3], A; edge vector = r[receiver] - r[sender] + shift
   Array volumes;              // [graphs], A^3; 1 without a cell
@@ -50,12 +52,23 @@ struct AtomsBatch {
   // config_weight times the label's own weight; 0 for a missing label.
   Array energy_weight, forces_weight, stress_weight;  // [graphs]
 
-  std::vector<int64_t> samples;  // [graphs]: which samples these are
+  std::vector<int64_t> samples;  // [frames()]: which samples these are
   int64_t epoch = 0, index = 0;  // place in the stream, when a Loader made it
+
+  int64_t atoms() const { return nodes - padding_nodes; }
+  int64_t frames() const { return graphs - padding_graphs; }
 };
 
+constexpr int64_t node_bucket = 64, edge_bucket = 1024;
+
 // `which` are positions in `samples`.
-AtomsBatch make_batch(std::span<const Sample> samples, std::span<const int64_t> which);
+//
+// pad_beyond > 0, a length in A: padded so that few sizes occur, to a multiple of node_bucket nodes
+// and of edge_bucket edges, with a pair for every two edges. One more graph without labels and
+// without weight has the padding, at least one atom. Its edges lead from an atom to itself, twice
+// `pad_beyond` (r_max of the model) long: they contribute exactly zero.
+AtomsBatch make_batch(std::span<const Sample> samples, std::span<const int64_t> which,
+                      double pad_beyond = 0);
 
 struct BatchOptions {
   int64_t batch_size = 5;  // graphs; ignored when max_edges > 0
@@ -63,6 +76,7 @@ struct BatchOptions {
   bool drop_last = false;  // drop a last batch smaller than batch_size (not with max_edges)
   bool shuffle = true;     // false: file order
   uint64_t seed = 0;
+  double pad_beyond = 0;  // > 0: padded batches, see make_batch
 };
 
 // The batches of one epoch as positions in `samples`: a function of the arguments alone. The order

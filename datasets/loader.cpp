@@ -57,7 +57,7 @@ void Loader::State::work() {
     std::exception_ptr failure;
     try {
       if (planned != at.epoch) plan = plan_batches(samples, options, planned = at.epoch);
-      item = {make_batch(samples, plan.at(at.batch)),
+      item = {make_batch(samples, plan.at(at.batch), options.pad_beyond),
               at.batch + 1 == static_cast<int64_t>(plan.size())};
       item.batch.epoch = at.epoch;
       item.batch.index = at.batch;

@@ -8,6 +8,12 @@
 #include "equivariant/contraction_program.h"
 
 namespace casimir {
+
+// contraction_rows.cpp: plans without channel operands, all of whose operands have a row each.
+bool without_channels(const Plan& plan);
+void contract_rows(const Plan& plan, const std::vector<const Array*>& inputs, int64_t rows,
+                   Array& out);
+
 namespace {
 
 using Node = ContractionProgram::Node;
@@ -383,6 +389,7 @@ class Contraction {
 
 void contract_kernel(const Plan& plan, const std::vector<const Array*>& inputs,
                      const std::vector<Segments>& indices, int64_t rows, Array& out) {
+  if (without_channels(plan)) return contract_rows(plan, inputs, rows, out);
   visit_float("contract", out.dtype(),
               [&]<class T>(T) { Contraction<T>(plan, inputs, indices, rows, out).run(); });
 }

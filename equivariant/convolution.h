@@ -10,6 +10,7 @@
 // over the edges, and so do all second ones.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "equivariant/contraction.h"
@@ -17,6 +18,7 @@
 namespace casimir {
 
 struct ConvolutionPaths {
+  static constexpr int unrolled_degree = 3;  // highest one
   struct Path {
     int64_t x = 0, x_step = 0;      // first number of the block in a row; from component to next
     int64_t out = 0, out_step = 0;  // the same in an output row
@@ -25,6 +27,8 @@ struct ConvolutionPaths {
     int32_t d_in = 0, d_out = 0;  // components
     int64_t entry = 0;            // its edge matrix [d_in, d_out] among all paths'
     bool diagonal = false;        // the matrix is one number times the identity: one entry
+    // Whether the loops over components have a length that is known when the program is built.
+    bool unrolled() const { return std::max(d_in, d_out) <= 2 * unrolled_degree + 1; }
   };
   struct Coupling {  // M[entry] += value Y[y]
     int32_t y, entry;

@@ -17,10 +17,10 @@ class ConvolutionKernel {
   ConvolutionKernel(const ConvolutionPaths& paths, const ConvolutionOperands& in,
                     const EdgeIndex& index)
       : paths_(paths), in_(in), index_(index) {
-    for (const auto& c : paths.couplings) values_.push_back(static_cast<T>(c.value));
+    for (const auto& c : paths.couplings)
+      couplings_.push_back({c.y, c.entry, static_cast<T>(c.value)});
     zeros_.assign(std::max({paths.width_x, paths.width_w, paths.entries}), T{0});
     for (const Path& path : paths.paths) {
-      channels_ = std::max(channels_, path.channels);
       components_ += path.d_in * path.d_out * path.channels;
     }
   }
@@ -46,14 +46,18 @@ class ConvolutionKernel {
  private:
   using Vector = typename Simd<T>::type;
   static constexpr int width = Simd<T>::width;
-  static constexpr int batch = 16;     // edges whose matrices are kept at a time
-  static constexpr int64_t line = 64;  // bytes of channels taken at a time
+  static constexpr int batch = 16;  // edges whose matrices are kept at a time
 
   const ConvolutionPaths& paths_;
   const ConvolutionOperands& in_;
   const EdgeIndex& index_;
-  std::vector<T> values_, zeros_;
-  int64_t channels_ = 0, components_ = 0;
+  struct Coupling {
+    int32_t y, entry;
+    T value;
+  };
+  std::vector<Coupling> couplings_;
+  std::vector<T> zeros_;
+  int64_t components_ = 0;
 
   // Nodes in one chunk: some tens of microseconds at sixteen edges each.
   int64_t grain() const {
@@ -66,8 +70,7 @@ class ConvolutionKernel {
   void edge_matrix(const Tensor& y, int64_t e, T* m) const {
     std::fill_n(m, paths_.entries, T{0});
     const T* row = y.array().template data<T>() + e * paths_.width_y;
-    for (size_t c = 0; c < values_.size(); ++c)
-      m[paths_.couplings[c].entry] += values_[c] * row[paths_.couplings[c].y];
+    for (const Coupling& c : couplings_) m[c.entry] += c.value * row[c.y];
   }
   EdgeRow<T> edge_row(int64_t e, T* m, T* m_dot) const {
     EdgeRow<T> edge{};
@@ -89,7 +92,7 @@ class ConvolutionKernel {
 
   template <bool Tangent>
   void forward(T* out) const {
-    using Function = void (*)(const Path&, const EdgeRow<T>*, int, int64_t, T*);
+    using Function = int64_t (*)(const Path&, const EdgeRow<T>*, int, int64_t, T*);
     std::vector<std::array<Function, 2>> functions;  // by path: full vectors, single channels
     for (const Path& path : paths_.paths)
       functions.push_back(with_components(path, []<class C>() {
@@ -109,15 +112,11 @@ class ConvolutionKernel {
           for (int e = 0; e < count; ++e)
             edges[e] = edge_row(order[first + e], matrices.data() + e * paths_.entries,
                                 Tangent ? dots.data() + e * paths_.entries : nullptr);
-          constexpr int64_t step = line / sizeof(T);
-          for (int64_t u = 0; u < channels_; u += step)
-            for (size_t p = 0; p < functions.size(); ++p) {
-              const Path& path = paths_.paths[p];
-              const int64_t last = std::min(path.channels, u + step);
-              int64_t at = u;
-              for (; at + width <= last; at += width) functions[p][0](path, edges, count, at, row);
-              for (; at < last; ++at) functions[p][1](path, edges, count, at, row);
-            }
+          for (size_t p = 0; p < functions.size(); ++p) {
+            const Path& path = paths_.paths[p];
+            const int64_t u = functions[p][0](path, edges, count, 0, row);
+            if (u < path.channels) functions[p][1](path, edges, count, u, row);
+          }
         }
       }
     });
@@ -141,10 +140,9 @@ class ConvolutionKernel {
   void harmonics_gradient(const Vector* m_bar, const T* rest, Vector* sums, T* y_bar) const {
     std::fill_n(sums, paths_.width_y, Vector{});
     std::fill_n(y_bar, paths_.width_y, T{0});
-    for (size_t c = 0; c < values_.size(); ++c) {
-      const int32_t y = paths_.couplings[c].y, entry = paths_.couplings[c].entry;
-      sums[y] += values_[c] * m_bar[entry];
-      y_bar[y] += values_[c] * rest[entry];
+    for (const Coupling& c : couplings_) {
+      sums[c.y] += c.value * m_bar[c.entry];
+      y_bar[c.y] += c.value * rest[c.entry];
     }
     for (int64_t y = 0; y < paths_.width_y; ++y)
       for (int lane = 0; lane < width; ++lane) y_bar[y] += sums[y][lane];

@@ -1,5 +1,5 @@
 // The inner loops of the convolution's CPU kernels, for one path: edges and channels run inside,
-// components are unrolled for degrees up to 3. Included by convolution_kernel.cpp alone.
+// components are unrolled up to unrolled_degree. Included by convolution_kernel.cpp alone.
 #pragma once
 
 #include "core/simd.h"
@@ -65,50 +65,64 @@ struct EdgeRow {
   bool add_w;  // to what another edge of the pair left there
 };
 
-// out[k] += sum over i of M[i, k] w x[i], over `count` edges, for one vector of channels.
-template <class T, class Lanes, class C, bool Tangent>
-void forward_path(const Path& path, const EdgeRow<T>* edges, int count, int64_t u, T* out) {
+// out[k] += sum over i of M[i, k] w x[i] over `Count` edges, for all full vectors of channels from
+// `first` on. Channels run inside: rows are then read from end to end, where strides of a component
+// would fall into few sets of the cache. Returns the first channel not done.
+template <class T, class Lanes, class C, bool Tangent, int Count>
+int64_t forward_edges(const Path& path, const EdgeRow<T>* edges, int64_t first, T* out) {
   using V = typename Lanes::V;
   const C c(path);
-  V sums[C::most_out];
-  out += path.out + u;
-  c.each_output([&](int k) { sums[k] = simd_load<V>(out + k * path.out_step); });
-  for (int e = 0; e < count; ++e) {
-    const EdgeRow<T>& edge = edges[e];
-    const T* x = edge.x + path.x + u;
-    const T* m = edge.m + path.entry;
-    const V w = simd_load<V>(edge.w + path.w + u);
-    __builtin_prefetch(edge.w + path.w + u + 64 / sizeof(T));
-    V wx[C::most_in];
-    c.each_input([&](int i) { wx[i] = w * simd_load<V>(x + i * path.x_step); });
-    if constexpr (!Tangent) {
-      c.each_output([&](int k) {
-        V t{};
-        c.inputs_of(k, [&](int i, int at) { t += m[at] * wx[i]; });
-        sums[k] += t;
-      });
-    } else {
-      const T* x_dot = edge.x_dot + path.x + u;
-      const T* m_dot = edge.m_dot + path.entry;
-      const V w_dot = simd_load<V>(edge.w_dot + path.w + u);
-      __builtin_prefetch(edge.w_dot + path.w + u + 64 / sizeof(T));
-      V wx_dot[C::most_in];
-      c.each_input([&](int i) {
-        wx_dot[i] = w * simd_load<V>(x_dot + i * path.x_step);
-        wx_dot[i] += w_dot * simd_load<V>(x + i * path.x_step);
-      });
-      c.each_output([&](int k) {
-        V t{}, t_dot{};
-        c.inputs_of(k, [&](int i, int at) {
-          t += m[at] * wx_dot[i];
-          t_dot += m_dot[at] * wx[i];
-        });
-        sums[k] += t;
-        sums[k] += t_dot;
-      });
+  // Copies of everything: a store might change the originals, for all the compiler knows.
+  const int64_t channels = path.channels, x_step = path.x_step, out_step = path.out_step;
+  const T *x[Count], *w[Count], *m[Count], *x_dot[Count], *w_dot[Count], *m_dot[Count];
+  for (int e = 0; e < Count; ++e) {
+    x[e] = edges[e].x + path.x, w[e] = edges[e].w + path.w, m[e] = edges[e].m + path.entry;
+    if constexpr (Tangent) {
+      x_dot[e] = edges[e].x_dot + path.x, w_dot[e] = edges[e].w_dot + path.w;
+      m_dot[e] = edges[e].m_dot + path.entry;
     }
   }
-  c.each_output([&](int k) { simd_store(out + k * path.out_step, sums[k]); });
+  out += path.out;
+  int64_t u = first;
+  for (; u + Lanes::width <= channels; u += Lanes::width) {
+    V wx[Count][C::most_in], wx_dot[Count][Tangent ? C::most_in : 1];
+    for (int e = 0; e < Count; ++e) {
+      const V w_u = simd_load<V>(w[e] + u);
+      c.each_input([&](int i) { wx[e][i] = w_u * simd_load<V>(x[e] + i * x_step + u); });
+      if constexpr (Tangent) {
+        const V w_dot_u = simd_load<V>(w_dot[e] + u);
+        c.each_input([&](int i) {
+          wx_dot[e][i] = w_u * simd_load<V>(x_dot[e] + i * x_step + u);
+          wx_dot[e][i] += w_dot_u * simd_load<V>(x[e] + i * x_step + u);
+        });
+      }
+    }
+    c.each_output([&](int k) {
+      V sum = simd_load<V>(out + k * out_step + u);
+      for (int e = 0; e < Count; ++e)
+        c.inputs_of(k, [&](int i, int at) {
+          if constexpr (Tangent) {
+            sum += m[e][at] * wx_dot[e][i];
+            sum += m_dot[e][at] * wx[e][i];
+          } else {
+            sum += m[e][at] * wx[e][i];
+          }
+        });
+      simd_store(out + k * out_step + u, sum);
+    });
+  }
+  return u;
+}
+
+// The same for any number of edges.
+template <class T, class Lanes, class C, bool Tangent>
+int64_t forward_path(const Path& path, const EdgeRow<T>* edges, int count, int64_t first, T* out) {
+  int64_t u = first;
+  int e = 0;
+  for (; e + 2 <= count; e += 2)
+    u = forward_edges<T, Lanes, C, Tangent, 2>(path, edges + e, first, out);
+  if (e < count) u = forward_edges<T, Lanes, C, Tangent, 1>(path, edges + e, first, out);
+  return u;
 }
 
 // One edge, all full vectors of channels from `first` on. With r[i] = sum over k of M[i, k] g[k]:
@@ -119,36 +133,42 @@ int64_t backward_path(const Path& path, const EdgeRow<T>& edge, int64_t first,
                       typename Lanes::V* m_bar) {
   using V = typename Lanes::V;
   const C c(path);
+  const int64_t channels = path.channels, x_step = path.x_step, out_step = path.out_step;
+  const bool add_w = edge.add_w;
+  const T *x_row = edge.x + path.x, *w_row = edge.w + path.w, *g_row = edge.g + path.out;
   const T* m = edge.m + path.entry;
-  const T* m_dot = Tangent ? edge.m_dot + path.entry : nullptr;
+  T *x_bar_row = edge.x_bar + path.x, *w_bar_row = edge.w_bar + path.w;
+  const T *x_dot_row = nullptr, *w_dot_row = nullptr, *m_dot = nullptr;
+  if constexpr (Tangent) {
+    x_dot_row = edge.x_dot + path.x, w_dot_row = edge.w_dot + path.w;
+    m_dot = edge.m_dot + path.entry;
+  }
   V sums[WithY ? C::most_entries : 1];
   if constexpr (WithY)
     for (int k = 0; k < c.entries(); ++k) sums[k] = V{};
   int64_t u = first;
-  for (; u + Lanes::width <= path.channels; u += Lanes::width) {
-    const T *x = edge.x + path.x + u, *g_row = edge.g + path.out + u;
-    T *x_bar = edge.x_bar + path.x + u, *w_bar = edge.w_bar + path.w + u;
-    const V w = simd_load<V>(edge.w + path.w + u);
+  for (; u + Lanes::width <= channels; u += Lanes::width) {
+    const T *x = x_row + u, *x_dot = x_dot_row + (Tangent ? u : 0);
+    T* x_bar = x_bar_row + u;
+    const V w = simd_load<V>(w_row + u);
     V g[C::most_out], w_sum{};
-    c.each_output([&](int k) { g[k] = simd_load<V>(g_row + k * path.out_step); });
-    if (edge.add_w) w_sum = simd_load<V>(w_bar);
+    c.each_output([&](int k) { g[k] = simd_load<V>(g_row + u + k * out_step); });
+    if (add_w) w_sum = simd_load<V>(w_bar_row + u);
     if constexpr (!Tangent) {
       c.each_input([&](int i) {
-        const V x_i = simd_load<V>(x + i * path.x_step), wx = w * x_i;
+        const V x_i = simd_load<V>(x + i * x_step), wx = w * x_i;
         V r{};
         c.outputs_of(i, [&](int k, int at) {
           r += m[at] * g[k];
           if constexpr (WithY) sums[at] += wx * g[k];
         });
         w_sum += x_i * r;
-        simd_store(x_bar + i * path.x_step, simd_load<V>(x_bar + i * path.x_step) + w * r);
+        simd_store(x_bar + i * x_step, simd_load<V>(x_bar + i * x_step) + w * r);
       });
     } else {
-      const T* x_dot = edge.x_dot + path.x + u;
-      const V w_dot = simd_load<V>(edge.w_dot + path.w + u);
+      const V w_dot = simd_load<V>(w_dot_row + u);
       c.each_input([&](int i) {
-        const V x_i = simd_load<V>(x + i * path.x_step),
-                x_dot_i = simd_load<V>(x_dot + i * path.x_step);
+        const V x_i = simd_load<V>(x + i * x_step), x_dot_i = simd_load<V>(x_dot + i * x_step);
         V wx_dot = w * x_dot_i;
         wx_dot += w_dot * x_i;
         V r{}, r_dot{};
@@ -159,20 +179,20 @@ int64_t backward_path(const Path& path, const EdgeRow<T>& edge, int64_t first,
         });
         w_sum += x_i * r_dot;
         w_sum += x_dot_i * r;
-        V sum = simd_load<V>(x_bar + i * path.x_step);
+        V sum = simd_load<V>(x_bar + i * x_step);
         sum += w * r_dot;
         sum += w_dot * r;
-        simd_store(x_bar + i * path.x_step, sum);
+        simd_store(x_bar + i * x_step, sum);
       });
     }
-    simd_store(w_bar, w_sum);
+    simd_store(w_bar_row + u, w_sum);
   }
   if constexpr (WithY)
     for (int k = 0; k < c.entries(); ++k) m_bar[path.entry + k] = sums[k];
   return u;
 }
 
-// f called with the Components of the path: those of degrees up to 3 are unrolled.
+// f called with the Components of the path.
 template <class F>
 auto with_components(const Path& path, F&& f) {
   auto with_out = [&]<int In>() {
@@ -187,21 +207,21 @@ auto with_components(const Path& path, F&& f) {
         return f.template operator()<Components<In, 7, false>>();
     }
   };
+  static_assert(ConvolutionPaths::unrolled_degree == 3);
   const int d = path.d_in;
+  if (!path.unrolled())
+    return path.diagonal ? f.template operator()<Components<0, 0, true>>()
+                         : f.template operator()<Components<0, 0, false>>();
   if (path.diagonal) {
     if (d == 1) return f.template operator()<Components<1, 1, true>>();
     if (d == 3) return f.template operator()<Components<3, 3, true>>();
     if (d == 5) return f.template operator()<Components<5, 5, true>>();
-    if (d == 7) return f.template operator()<Components<7, 7, true>>();
-    return f.template operator()<Components<0, 0, true>>();
+    return f.template operator()<Components<7, 7, true>>();
   }
-  if (path.d_out <= 7) {
-    if (d == 1) return with_out.template operator()<1>();
-    if (d == 3) return with_out.template operator()<3>();
-    if (d == 5) return with_out.template operator()<5>();
-    if (d == 7) return with_out.template operator()<7>();
-  }
-  return f.template operator()<Components<0, 0, false>>();
+  if (d == 1) return with_out.template operator()<1>();
+  if (d == 3) return with_out.template operator()<3>();
+  if (d == 5) return with_out.template operator()<5>();
+  return with_out.template operator()<7>();
 }
 
 }  // namespace casimir::convolution_paths

@@ -101,11 +101,12 @@ RadialMlp::RadialMlp(Parameters::Scope p, const std::vector<int64_t>& sizes, dou
         (p / ("layer_" + std::to_string(k))).get("weight", {sizes[k], sizes[k + 1]}, init));
 }
 
-Tensor RadialMlp::operator()(const Tensor& x) const {
+Tensor RadialMlp::operator()(const Tensor& x, const Tensor& mixing) const {
   Tensor h = x;
   for (size_t k = 0; k < weights.size(); ++k) {
     // The weights carry the normalisations: they are smaller than the activations.
     double factor = (k ? gain : 1) / std::sqrt(static_cast<double>(weights[k].dim(0)));
+    if (k + 1 == weights.size() && mixing.defined()) h = matmul(mixing, h);
     h = matmul(h, weights[k] * factor);
     if (k + 1 < weights.size()) h = silu(h);
   }
@@ -157,6 +158,11 @@ Convolution::Convolution(const Irreps& features, const Irreps& harmonics, const 
   }
   weight_numel = sum.width_w;
   op = ConvolutionOp(std::move(sum));
+}
+
+int64_t Convolution::num_unrolled() const {
+  const std::vector<ConvolutionPaths::Path>& paths = op.paths().paths;
+  return std::count_if(paths.begin(), paths.end(), [](const auto& p) { return p.unrolled(); });
 }
 
 Tensor Convolution::operator()(const Tensor& x, const Tensor& y, const Tensor& w,

@@ -58,7 +58,9 @@ struct RadialMlp {
   double gain;
   RadialMlp(Parameters::Scope p, const std::vector<int64_t>& sizes,
             double gain = silu_normalization, const Init& init = init::normal());
-  Tensor operator()(const Tensor& x) const;  // [rows, sizes.front()] -> [rows, sizes.back()]
+  // x [rows, sizes.front()] -> [rows, sizes.back()]. With `mixing` [m, rows], which mixes the rows
+  // of the result, and before the last layer costs less: -> [m, sizes.back()].
+  Tensor operator()(const Tensor& x, const Tensor& mixing = {}) const;
 };
 
 // The tensor product of a message: features of the sender, harmonics and radial weights of the
@@ -69,6 +71,7 @@ struct Convolution {
   int64_t num_paths = 0;
   int64_t weight_numel = 0;
   ConvolutionOp op;
+  int64_t num_unrolled() const;  // paths
 
   Convolution() = default;
   Convolution(const Irreps& features, const Irreps& harmonics, const Irreps& targets);

@@ -38,6 +38,11 @@ class Potential {
   // Constant energy of one atom of each element (E0 + shift), eV, f64; not part of node_energies,
   // because total energies need more digits than f32 has.
   virtual const std::vector<double>& reference_energies() const = 0;
+  // Paths of all convolutions, and those among them whose loops are unrolled in this build.
+  struct Paths {
+    int64_t all = 0, unrolled = 0;
+  };
+  virtual Paths convolution_paths() const { return {}; }
 };
 
 // The edge vectors when every node moves by its row of `displacements` [nodes, 3].

@@ -6,7 +6,7 @@
 
 #include "core/parallel.h"
 #include "equivariant/contraction.h"
-#include "equivariant/solid_recursion.h"
+#include "equivariant/spherical_harmonics_kernel.h"
 #include "equivariant/wigner.h"
 
 namespace casimir {
@@ -18,66 +18,8 @@ void inverse_length(const Array& vectors, Array& out);
 
 namespace {
 
-constexpr int lanes = 16;  // rows computed side by side
-
 int64_t width_of(int l_max) {
   return (l_max + 1) * (l_max + 1);
-}
-
-// x, y, z [lanes] -> out [width, lanes]. Always all lanes, so that the bits of a row do not depend
-// on its place in the block.
-template <class T>
-void solid_block(const Recursion& table, int l_max, const T* x, const T* y, const T* z, T* out) {
-  T r2[lanes], re[lanes], im[lanes];
-  for (int k = 0; k < lanes; ++k) {
-    r2[k] = x[k] * x[k] + y[k] * y[k] + z[k] * z[k];
-    re[k] = 1;
-    im[k] = 0;
-  }
-  for (int m = 0; m <= l_max; ++m) {
-    T q[lanes], previous[lanes];
-    for (int k = 0; k < lanes; ++k) {
-      q[k] = static_cast<T>(table.start[m]);
-      previous[k] = 0;
-    }
-    for (int l = m; l <= l_max; ++l) {
-      if (l > m) {
-        T a = static_cast<T>(table.a[l][m]), b = static_cast<T>(table.b[l][m]);
-        for (int k = 0; k < lanes; ++k) {
-          T next = a * y[k] * q[k] - b * r2[k] * previous[k];
-          previous[k] = q[k];
-          q[k] = next;
-        }
-      }
-      T* plus = out + (l * l + l + m) * lanes;
-      T* minus = out + (l * l + l - m) * lanes;
-      for (int k = 0; k < lanes; ++k) plus[k] = q[k] * re[k];
-      if (m > 0)
-        for (int k = 0; k < lanes; ++k) minus[k] = q[k] * im[k];
-    }
-    for (int k = 0; k < lanes; ++k) {
-      T turned = re[k] * z[k] - im[k] * x[k];
-      im[k] = im[k] * z[k] + re[k] * x[k];
-      re[k] = turned;
-    }
-  }
-}
-
-template <class T>
-void solid_rows(const Recursion& table, int l_max, const T* in, T* out, int64_t rows) {
-  int64_t width = width_of(l_max);
-  std::vector<T> block(width * lanes);
-  for (int64_t first = 0; first < rows; first += lanes) {
-    int count = static_cast<int>(std::min<int64_t>(lanes, rows - first));
-    T x[lanes] = {}, y[lanes] = {}, z[lanes] = {};
-    for (int k = 0; k < count; ++k) {
-      const T* vector = in + 3 * (first + k);
-      x[k] = vector[0], y[k] = vector[1], z[k] = vector[2];
-    }
-    solid_block(table, l_max, x, y, z, block.data());
-    for (int k = 0; k < count; ++k)
-      for (int64_t i = 0; i < width; ++i) out[(first + k) * width + i] = block[i * lanes + k];
-  }
 }
 
 // The cotangent of the vectors, [g, S] -> [3]. The gradient of a solid harmonic is a combination of
@@ -124,15 +66,7 @@ Tensor solid_harmonics(const Tensor& vectors, int l_max, Normalization normaliza
   Array out({rows, width}, vectors.dtype(), vectors.device());
   if constexpr (cuda_built)
     if (vectors.on_cuda()) cuda::solid_harmonics(vectors.array(), l_max, tables.recursion, out);
-  if (vectors.on_cpu())
-    visit_float("spherical_harmonics", vectors.dtype(), [&]<class T>(T) {
-      const T* in = vectors.array().data<T>();
-      T* to = out.data<T>();
-      int64_t grain = (grain_for(2 * width) + lanes - 1) / lanes * lanes;
-      parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
-        solid_rows(tables.recursion, l_max, in + 3 * begin, to + width * begin, end - begin);
-      });
-    });
+  if (vectors.on_cpu()) harmonics_values(vectors.array(), l_max, tables.recursion, false, out);
   auto rule = [l_max, plan = tables.gradient](const Tensors& g, const Needs&,
                                               const Tensors& outputs) {
     if (l_max == 0) return Tensors{Tensor()};
@@ -170,7 +104,47 @@ Tensor inverse_length(const Tensor& vectors) {
   return record("inverse_length", {vectors}, out, rule);
 }
 
+// v and a number s -> s v; with the number as the output: v and w -> v . w.
+const Plan& scaling() {
+  static const Operand number{.width = 1, .channels = false}, vector{.width = 3, .channels = false};
+  static const Plan plan({vector, number, vector}, {{{0, 0, 0}}, {{1, 0, 1}}, {{2, 0, 2}}});
+  return plan;
+}
+Tensor scaled(const Tensor& vectors, const Tensor& numbers) {
+  return contract(scaling(), {vectors, numbers}, {}, vectors.dim(0));
+}
+
+// vectors x, cotangents g of the harmonics of u = x / |x| -> cotangent of x:
+// (g_u - u (u . g_u)) / |x|.
+Tensor backward_composite(const Tensor& vectors, const Tensor& g, int l_max,
+                          Normalization normalization) {
+  const int64_t rows = vectors.dim(0);
+  Tensor inverse = inverse_length(vectors), u = scaled(vectors, inverse);
+  Tensor harmonics = solid_harmonics(u, l_max, normalization);
+  Tensor g_u = contract(tables_of(l_max, normalization).gradient, {g, harmonics}, {}, rows);
+  Tensor along = contract(scaling().with_output(1), {u, g_u}, {}, rows);
+  return scaled(g_u - scaled(u, along), inverse);
+}
+
+Tensor backward(const Tensor& vectors, const Tensor& g, int l_max, Normalization normalization) {
+  Kernel kernel = [=](const Tensors& t) {
+    Array out({t[0].dim(0), 3}, t[0].dtype());
+    harmonics_gradient(t[0].array(), t[1].array(), l_max, tables_of(l_max, normalization).recursion,
+                       out);
+    return std::vector<Array>{out};
+  };
+  Composite definition = [=](const Tensors& t) {
+    return Tensors{backward_composite(t[0], t[1], l_max, normalization)};
+  };
+  return fused("spherical_harmonics_backward", kernel, definition, {vectors, g})[0];
+}
+
 }  // namespace
+
+Tensor spherical_harmonics_composite(const Tensor& vectors, int l_max,
+                                     Normalization normalization) {
+  return solid_harmonics(scaled(vectors, inverse_length(vectors)), l_max, normalization);
+}
 
 Tensor spherical_harmonics(const Tensor& vectors, int l_max, bool normalize,
                            Normalization normalization) {
@@ -179,10 +153,19 @@ Tensor spherical_harmonics(const Tensor& vectors, int l_max, bool normalize,
   check(l_max >= 0 && l_max <= largest_l, "spherical_harmonics: expected 0 <= l_max <= ", largest_l,
         ", found ", l_max);
   if (!normalize || l_max == 0) return solid_harmonics(vectors, l_max, normalization);
-  static const Operand number{.width = 1, .channels = false}, vector{.width = 3, .channels = false};
-  static const Plan plan({vector, number, vector}, {{{0, 0, 0}}, {{1, 0, 1}}, {{2, 0, 2}}});
-  Tensor direction = contract(plan, {vectors, inverse_length(vectors)}, {}, vectors.dim(0));
-  return solid_harmonics(direction, l_max, normalization);
+  if (!vectors.on_cpu()) return spherical_harmonics_composite(vectors, l_max, normalization);
+  Kernel kernel = [=](const Tensors& t) {
+    Array out({t[0].dim(0), width_of(l_max)}, t[0].dtype());
+    harmonics_values(t[0].array(), l_max, tables_of(l_max, normalization).recursion, true, out);
+    return std::vector<Array>{out};
+  };
+  Composite definition = [=](const Tensors& t) {
+    return Tensors{spherical_harmonics_composite(t[0], l_max, normalization)};
+  };
+  Vjp rule = [=](const Tensors& g, const Needs&) {
+    return Tensors{backward(vectors, g[0], l_max, normalization)};
+  };
+  return fused("spherical_harmonics", kernel, definition, {vectors}, rule)[0];
 }
 
 }  // namespace casimir

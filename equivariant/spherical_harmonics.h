@@ -16,4 +16,8 @@ enum class Normalization { component, norm, integral };
 Tensor spherical_harmonics(const Tensor& vectors, int l_max, bool normalize = true,
                            Normalization normalization = Normalization::component);
 
+// Those of x / |x| made of ops: the definition of the CPU's kernels, and what runs on CUDA.
+Tensor spherical_harmonics_composite(const Tensor& vectors, int l_max,
+                                     Normalization normalization = Normalization::component);
+
 }  // namespace casimir

@@ -52,6 +52,38 @@ bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+struct ProfileLine {
+  std::string name;  // operation and scope
+  double calls = 0, time = 0, share = 0;
+};
+
+// The rows of a profile, whose columns and units are as documented.
+std::vector<ProfileLine> profile_lines(const std::string& text) {
+  std::istringstream in(text);
+  std::string line;
+  REQUIRE((std::getline(in, line) && line.starts_with("profile of 8 steps in ")));
+  auto words = [&] {
+    std::getline(in, line);
+    std::istringstream cells(line);
+    return std::vector<std::string>(std::istream_iterator<std::string>(cells), {});
+  };
+  CHECK(words() == std::vector<std::string>{"operation", "scope", "calls", "time", "share"});
+  CHECK(words() == std::vector<std::string>{"per", "step", "ms/step", "%"});
+  std::vector<ProfileLine> lines;
+  while (lines.empty() || lines.back().name != "all") {
+    const std::vector<std::string> cells = words();
+    REQUIRE(in.good());
+    if (cells.size() < 4) continue;  // a rule
+    ProfileLine row;
+    for (size_t i = 0; i + 3 < cells.size(); ++i) row.name += (i ? " " : "") + cells[i];
+    row.calls = std::stod(cells[cells.size() - 3]);
+    row.time = std::stod(cells[cells.size() - 2]);
+    row.share = std::stod(cells.back());
+    lines.push_back(row);
+  }
+  return lines;
+}
+
 }  // namespace
 
 TEST_CASE("commands: help teaches, and costs no error") {
@@ -95,6 +127,8 @@ TEST_CASE("commands: version names the libraries") {
   CHECK(outcome.out.starts_with("casimir " CASIMIR_VERSION "\n"));
   CHECK(has(outcome.out, "oneDNN"));
   CHECK(has(outcome.out, "BLIS"));
+  CHECK(has(outcome.out, ", convolutions unrolled up to degree 3, "));
+  CHECK(run_program(folder.path(), "info").out == outcome.out);
 }
 
 TEST_CASE("commands: data make silicon is the same for the same seed") {
@@ -136,6 +170,47 @@ TEST_CASE("commands: train writes the run where it says") {
   CHECK(outcome.code == 0);
   CHECK(content_of(folder / "other/config.yaml") ==
         std::string(small_yaml) + "\n# Replaced on the command line:\n#   train.epochs=1\n");
+}
+
+TEST_CASE("commands: a profile tells where the time of the steps went and changes no bit") {
+  const TemporaryFolder& folder = trained();
+  Outcome outcome = run_program(folder.path(), "train small.yaml --profile --run-dir profiled");
+  CHECK(outcome.err == "");
+  CHECK(outcome.code == 0);
+  CHECK(content_of(folder / "profiled/model.safetensors") ==
+        content_of(folder / "runs/small/model.safetensors"));
+  CHECK(!fs::exists(folder / "runs/small/profile.txt"));
+  const std::string file = content_of(folder / "profiled/profile.txt");
+  const std::string shown = outcome.out.substr(outcome.out.find("\nprofile of 8 steps in ") + 1);
+  for (const std::string& text : {file, shown}) {
+    CAPTURE(text);
+    const std::vector<ProfileLine> lines = profile_lines(text);
+    double calls = 0, time = 0, share = 0;
+    for (size_t i = 0; i + 1 < lines.size(); ++i) {
+      calls += lines[i].calls;
+      time += lines[i].time;
+      share += lines[i].share;
+    }
+    const double rounding = 0.006 * static_cast<double>(lines.size());
+    CHECK(lines.back().name == "all");
+    CHECK(lines.back().share == 100);
+    CHECK(std::abs(share - 100) < rounding);
+    CHECK(std::abs(time - lines.back().time) < rounding);
+    CHECK(std::abs(calls / lines.back().calls - 1) < 1e-3);
+    for (const char* once :
+         {"loader ", "batch to tensors ", "gradient norm ", "clipping, optimizer, average "})
+      CHECK_MESSAGE(std::any_of(lines.begin(), lines.end(),
+                                [&](const ProfileLine& line) {
+                                  return line.name.starts_with(once) && line.calls == 1;
+                                }),
+                    once);
+    for (const char* part : {"validation ", "saving ", "reports "})
+      CHECK_MESSAGE(has(text, std::string("\n") + part), part);
+    CHECK(!has(text, "validation."));
+  }
+  CHECK_MESSAGE(has(file, " interactions.1.backward.backward "), file);
+  CHECK(profile_lines(file).size() > profile_lines(shown).size());
+  CHECK(has(shown, " smaller ones "));
 }
 
 TEST_CASE("commands: a training that diverges ends with 3") {
@@ -253,9 +328,11 @@ TEST_CASE("commands: info knows a model, a checkpoint, a run and a data set by c
                 fs::copy_options::overwrite_existing);
   Outcome outcome = run_program(folder.path(), "info renamed --config");
   CHECK(outcome.code == 0);
-  for (const char* part : {"renamed: model, mace, f32", "elements            Si\n",
-                           "hidden irreps       8x0e\n", "trained on          train.xyz\n",
-                           "  interactions.0 ", "  readouts.1 ", "  all ", "  config\n"})
+  for (const char* part :
+       {"renamed: model, mace, f32", "elements            Si\n", "hidden irreps       8x0e\n",
+        "trained on          train.xyz\n", ", convolutions unrolled up to degree 3\n",
+        "convolution paths   6, 6 of them unrolled\n", "  interactions.0 ", "  readouts.1 ",
+        "  all ", "  config\n"})
     CHECK_MESSAGE(has(outcome.out, part), outcome.out);
 
   outcome = run_program(folder.path(), "info runs/small/checkpoints/last.ckpt");

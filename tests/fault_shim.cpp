@@ -76,7 +76,8 @@ struct Fault {
 Fault fault_of(const char* name, const std::string& path, Does does) {
   static std::atomic<long> count{0};
   const std::string& folder = plan().folder;
-  if (folder.empty() || !path.starts_with(folder)) return {};
+  const bool inside = path.starts_with(folder) && (path + "/")[folder.size()] == '/';
+  if (folder.empty() || !inside) return {};
   const long number = ++count;
   if (!plan().trace.empty()) {
     int file = REAL(open)(plan().trace.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

@@ -155,9 +155,10 @@ class Scene {
   }
 
   void check_same(const std::string& when) const {
-    for (const std::string file : results)
-      CHECK_MESSAGE(content_of(path("run/" + file)) == content_of(path("whole/" + file)), file, " ",
-                    when);
+    for (const std::string file : results) {
+      const bool same = content_of(path("run/" + file)) == content_of(path("whole/" + file));
+      CHECK_MESSAGE(same, file, " ", when);
+    }
   }
 
   TemporaryFolder folder_;

@@ -113,7 +113,7 @@ TEST_CASE("files: folders are made with those above, listed in order, and files 
   remove_file(folder / "a/y");
   CHECK(paths_in(folder / "a").size() == 3);
   CHECK(message_of<IoError>([&] { make_folder(folder / "a/x/b"); }) ==
-        folder / "a/x: cannot make this folder: File exists");
+        folder / "a/x: cannot make this folder: Not a directory");
   CHECK(message_of<IoError>([&] { paths_in(folder / "a/x"); }) ==
         folder / "a/x: cannot list this folder: Not a directory");
   CHECK(message_of<IoError>([&] { remove_file(folder / "a/b"); }) ==

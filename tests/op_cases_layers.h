@@ -3,8 +3,6 @@
 #pragma once
 
 #include "equivariant/layers.h"
-#include "equivariant/norms.h"
-#include "equivariant/sphere_grid.h"
 #include "equivariant/symmetric_basis.h"
 #include "equivariant/wigner.h"
 #include "tests/op_cases_equivariant.h"
@@ -16,7 +14,7 @@ inline std::vector<int64_t> place(const Irreps& irreps, int64_t n, size_t b, int
   return {n, irreps.offsets()[b] + m * irreps[b].mul + u};
 }
 
-// Linear and RadialMlp.
+// Linear.
 
 struct LinearCase {
   const char* what = "";
@@ -126,31 +124,6 @@ inline void add_linear(std::vector<OpCase>& table) {
                      },
                      {.data = 0}});
   }
-}
-
-inline void add_radial_mlp(std::vector<OpCase>& table) {
-  auto make = [](Setup& s) {
-    Parameters store(s.dtype, 1);
-    const RadialMlp layer(store.root(), {4, 6, 5}, 1.3);
-    auto f = [=](const Tensors& x) {
-      RadialMlp used = layer;
-      used.weights = {x[1], x[2]};
-      return Tensors{used(x[0])};
-    };
-    auto reference = [](const Naives& x) {
-      Naive hidden = naive_map(reshaped(naive_matmul(x[0], x[1], false, false), {x[0].shape[0], 6}),
-                               [](double a) { return a / std::sqrt(4.0); });
-      hidden = naive_map(hidden, [](double a) { return 1.3 * a * logistic(a); });
-      return Naives{naive_map(naive_matmul(hidden, x[2], false, false),
-                              [](double a) { return a / std::sqrt(6.0); })};
-    };
-    return Problem{{s.normal({s.rows, 4}), s.normal({4, 6}), s.normal({6, 5})}, f, reference};
-  };
-  table.push_back(
-      {"RadialMlp",
-       "",
-       make,
-       {.accepts = "rank", .free = {{0}}, .finite = "zero equal", .speaks = "matmul:", .data = 1}});
 }
 
 // TensorProduct.

@@ -1,6 +1,8 @@
 // The rows of the table for gates, norms and spherical grids.
 #pragma once
 
+#include "equivariant/norms.h"
+#include "equivariant/sphere_grid.h"
 #include "tests/op_cases_layers.h"
 
 namespace casimir::test {

@@ -12,6 +12,8 @@
 #include "tests/op_cases.h"
 #include "tests/op_cases_indexed.h"
 #include "tests/op_cases_norms.h"
+#include "tests/op_cases_products.h"
+#include "tests/op_cases_radial.h"
 #include "tests/op_coverage.h"
 
 using namespace casimir;
@@ -35,6 +37,7 @@ const std::vector<OpCase>& table() {
     add_losses(all);
     add_linear(all);
     add_radial_mlp(all);
+    add_radial_table(all);
     add_product(all);
     add_convolution(all);
     add_symmetric(all);

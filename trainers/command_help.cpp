@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/gemm.h"
 #include "core/parallel.h"
+#include "equivariant/convolution.h"
 #include "trainers/commands.h"
 #include "trainers/options.h"
 
@@ -11,8 +12,7 @@ namespace casimir {
 
 namespace {
 
-// Of the code in this program, not of the machine it runs on.
-const char* instruction_set() {
+const char* vector_instructions() {
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
   return "AVX-512";
 #elif defined(__AVX2__)
@@ -25,6 +25,11 @@ const char* instruction_set() {
 }
 
 }  // namespace
+
+std::string kernels_text() {
+  return fmt::format("{}, convolutions unrolled up to degree {}", vector_instructions(),
+                     ConvolutionPaths::unrolled_degree);
+}
 
 std::string usage_text() {
   return
@@ -70,7 +75,7 @@ std::string config_help_text() {
 }
 
 std::string version_text() {
-  return fmt::format("casimir {}\n{}, {} thread{}, {}{}\n", CASIMIR_VERSION, instruction_set(),
+  return fmt::format("casimir {}\n{}, {} thread{}, {}{}\n", CASIMIR_VERSION, kernels_text(),
                      available_threads(), available_threads() == 1 ? "" : "s", gemm_libraries(),
                      cuda_built ? ", CUDA" : "");
 }

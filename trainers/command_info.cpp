@@ -83,6 +83,10 @@ void print_model(const InfoCommand& command, const std::string& path, const Cons
   print_line(console, "avg_num_neighbors", number_text(constants.avg_num_neighbors));
   print_line(console, "scale", number_text(constants.scale) + " eV");
   print_line(console, "shift", number_text(constants.shift) + " eV/atom");
+  print_line(console, "kernels", kernels_text());
+  const Potential::Paths paths = model.potential->convolution_paths();
+  print_line(console, "convolution paths",
+             concat_text(paths.all, ", ", paths.unrolled, " of them unrolled"));
   const std::string files = training_files(model.config);
   if (!files.empty()) print_line(console, "trained on", files);
   for (const auto& [key, value] : model.metadata)
@@ -155,6 +159,10 @@ Content content_of(const std::string& path) {
 }  // namespace
 
 int info_command(const InfoCommand& command, const Console& console) {
+  if (command.path.empty()) {
+    console.out << version_text();
+    return 0;
+  }
   std::error_code fault;
   if (fs::is_directory(command.path, fault)) {
     print_run(command, console);

@@ -100,6 +100,8 @@ void add_train(CLI::App& program, Run& run) {
                 "print data, model, memory, steps and time per step; write nothing");
   app->add_flag("--check-finite", command->check_finite,
                 "test every result and name the first operation that makes NaN or infinity");
+  app->add_flag("--profile", command->profile,
+                "print at the end where the time of the steps went, by operation and scope");
   add_threads(app, [=](int64_t n) { command->threads = n; });
   app->callback([=, &run] {
     run = [=](const Console& console) { return train_command(*command, console); };
@@ -142,8 +144,8 @@ void add_info(CLI::App& program, Run& run) {
                           "  casimir info runs/quickstart/model.safetensors\n"
                           "  casimir info train.xyz");
   auto command = std::make_shared<InfoCommand>();
-  app->add_option("FILE", command->path, "model, checkpoint, data set, or folder of a run")
-      ->required()
+  app->add_option("FILE", command->path,
+                  "model, checkpoint, data set, or folder of a run; none: the program itself")
       ->type_name("");
   app->add_flag("--config", command->full_config, "print the whole configuration of a model");
   add_keys(app, command->keys);

@@ -23,6 +23,7 @@ int train_command(const TrainCommand& command, const Console&) {
     request.config_text += "#   " + assignment + "\n";
   request.folder = command.run_dir.empty() ? default_run_folder(command.config) : command.run_dir;
   request.resume = command.resume;
+  request.profile = command.profile;
   return train(request);
 }
 

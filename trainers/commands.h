@@ -36,7 +36,7 @@ struct TrainCommand {
   std::vector<std::string> overrides;  // "train.epochs=10"
   std::string run_dir;                 // empty: runs/<stem of config>
   std::string resume = "auto";         // auto | never | path of a checkpoint
-  bool dry_run = false, check_finite = false;
+  bool dry_run = false, check_finite = false, profile = false;
   std::optional<int64_t> threads;  // stronger than step.threads
 };
 int train_command(const TrainCommand& command, const Console& console);
@@ -55,7 +55,7 @@ struct EvaluateCommand {
 int evaluate_command(const EvaluateCommand& command, const Console& console);
 
 struct InfoCommand {
-  std::string path;  // model, checkpoint, data set, or the folder of a run
+  std::string path;  // model, checkpoint, data set, or the folder of a run; empty: the program
   ExtxyzKeys keys;
   bool full_config = false;  // print the whole configuration of a model
 };
@@ -81,6 +81,9 @@ int data_silicon_command(const SiliconCommand& command, const Console& console);
 std::string usage_text();        // casimir --help: how to begin
 std::string config_help_text();  // casimir help config: every key
 std::string version_text();      // casimir --version
+// The instruction set of this program's own loops, and the degrees up to which the convolution's
+// have lengths known when it was built: "AVX2, convolutions unrolled up to degree 3".
+std::string kernels_text();
 int help_command(const std::string& topic, const Console& console);
 
 // The model file that `path` names: itself, or model.safetensors of a run's folder.

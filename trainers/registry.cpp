@@ -1,7 +1,6 @@
 #include "trainers/registry.h"
 
 #include "datasets/extxyz.h"
-#include "trainers/tasks.h"
 
 namespace casimir {
 
@@ -62,7 +61,8 @@ const std::vector<DatasetRow>& datasets() {
 
 const std::vector<TaskRow>& tasks() {
   static const std::vector<TaskRow> rows{
-      {"energy_forces", "energies, forces and stress of structures", needed, energy_forces_loss},
+      {"energy_forces", "energies, forces and stress of structures", needed, energy_forces_targets,
+       energy_forces_loss},
   };
   return rows;
 }

@@ -8,6 +8,7 @@
 
 #include "datasets/batch.h"
 #include "trainers/options.h"
+#include "trainers/tasks.h"
 
 namespace casimir {
 
@@ -27,9 +28,11 @@ struct TaskRow {
   const char* name;
   const char* meaning;
   PredictOptions (*needed)(const LossWeights& weights);
-  Tensor (*loss)(const Prediction& prediction, const AtomsBatch& batch,
-                 const std::vector<double>& references, const TaskOptions& task,
-                 const LossWeights& weights);
+  LossTargets (*targets)(const AtomsBatch& batch, const std::vector<double>& references,
+                         const TaskOptions& task, const LossWeights& weights, DType dtype,
+                         Device device);
+  Tensor (*loss)(const Prediction& prediction, const LossTargets& targets, const Tensor& volumes,
+                 const TaskOptions& task);
 };
 
 const std::vector<ModelRow>& models();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/parallel.h"
+#include "trainers/profile_report.h"
 #include "trainers/registry.h"
 
 namespace casimir {
@@ -54,18 +55,18 @@ std::vector<double> host(const Tensor& x) {
 
 std::vector<FramePrediction> to_frames(const Prediction& prediction, const AtomsBatch& batch,
                                        const std::vector<double>& references) {
-  std::vector<FramePrediction> frames(batch.graphs);
+  std::vector<FramePrediction> frames(batch.frames());
   std::vector<double> energy = host(prediction.energy);
-  for (int64_t g = 0; g < batch.graphs; ++g) frames[g].energy = energy[g] + references[g];
+  for (int64_t g = 0; g < batch.frames(); ++g) frames[g].energy = energy[g] + references[g];
   if (prediction.forces.defined()) {
     std::vector<double> forces = host(prediction.forces);
-    for (int64_t n = 0; n < batch.nodes; ++n)
+    for (int64_t n = 0; n < batch.atoms(); ++n)
       frames[batch.node_graph[n]].forces.push_back(
           {forces[3 * n], forces[3 * n + 1], forces[3 * n + 2]});
   }
   if (prediction.virial.defined()) {
     std::vector<double> virial = host(prediction.virial);
-    for (int64_t g = 0; g < batch.graphs; ++g) {
+    for (int64_t g = 0; g < batch.frames(); ++g) {
       double volume = batch.volumes.values<double>()[g];
       std::array<double, 9>& stress = frames[g].stress.emplace();
       for (int k = 0; k < 9; ++k) stress[k] = virial[9 * g + k] / volume;
@@ -76,9 +77,11 @@ std::vector<FramePrediction> to_frames(const Prediction& prediction, const Atoms
 
 // Gradients of all parameters one after the other; zeros where the loss does not depend on one.
 Array flat_gradient(const Parameters& parameters, const Tensors& gradients) {
-  Array flat(parameters.flat().shape(), parameters.dtype());
+  Array flat(parameters.flat().shape(), parameters.dtype(), parameters.device());
   const std::vector<Parameters::Entry>& entries = parameters.entries();
-  parallel_for(static_cast<int64_t>(entries.size()), 1, [&](int64_t begin, int64_t end) {
+  const auto count = static_cast<int64_t>(entries.size());
+  // The GPU takes its copies in the order of one thread's calls.
+  parallel_for(count, flat.on_cuda() ? count : 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       int64_t offset = entries[i].offset, size = entries[i].tensor.size();
       Array part = flat.rows(offset, offset + size);
@@ -100,37 +103,47 @@ std::vector<FramePrediction> predict_batch(const Model& model, const AtomsBatch&
   return to_frames(prediction, batch, reference_sums(*model.potential, batch));
 }
 
+StepInputs step_inputs(const Model& model, const AtomsBatch& batch, const TaskOptions& task,
+                       const LossWeights& weights, Device device) {
+  const DType dtype = model.dtype();
+  return {to_graph(batch, dtype, device),
+          find_task(task.kind).targets(batch, reference_sums(*model.potential, batch), task,
+                                       weights, dtype, device)};
+}
+
 Evaluation evaluate_batch(const Model& model, const AtomsBatch& batch, const TaskOptions& task,
                           const LossWeights& weights) {
   const TaskRow& row = find_task(task.kind);
-  Graph graph = to_graph(batch, model.dtype(), model.parameters->device());
-  std::vector<double> references = reference_sums(*model.potential, batch);
+  StepInputs inputs = step_inputs(model, batch, task, weights, model.parameters->device());
   PredictOptions options = row.needed(weights);
   options.forces = true;
-  Prediction prediction = predict(*model.potential, graph, options);
-  Tensor loss = row.loss(prediction, batch, references, task, weights);
-  return {loss.item(), to_frames(prediction, batch, references)};
+  Prediction prediction = predict(*model.potential, inputs.graph, options);
+  Tensor loss = row.loss(prediction, inputs.targets, inputs.graph.volumes, task);
+  return {loss.item(), to_frames(prediction, batch, reference_sums(*model.potential, batch))};
 }
 
-Gradient loss_gradient(const Model& model, const AtomsBatch& batch, const TaskOptions& task,
-                       const LossWeights& weights) {
+LossAndGradient loss_and_gradient(const Model& model, const StepInputs& inputs,
+                                  const TaskOptions& task, const LossWeights& weights) {
   const TaskRow& row = find_task(task.kind);
-  Parameters& parameters = *model.parameters;
-  Graph graph = to_graph(batch, model.dtype(), parameters.device());
-  std::vector<double> references = reference_sums(*model.potential, batch);
-
+  const Parameters& parameters = *model.parameters;
   Tape tape;
   parameters.watch(tape);
   PredictOptions options = row.needed(weights);
   options.create_graph = true;
-  Prediction prediction = predict(*model.potential, graph, options);
-  Tensor loss = row.loss(prediction, batch, references, task, weights);
+  Prediction prediction = predict(*model.potential, inputs.graph, options);
+  Tensor loss = row.loss(prediction, inputs.targets, inputs.graph.volumes, task);
   Tensors gradients = tape.grad({loss}, parameters.all());
+  Array flat = flat_gradient(parameters, gradients);
+  profile_part("flat gradient");
+  return {loss, flat};
+}
 
-  Gradient result;
-  result.loss = loss.item();
-  result.flat = flat_gradient(parameters, gradients);
-  return result;
+Gradient loss_gradient(const Model& model, const AtomsBatch& batch, const TaskOptions& task,
+                       const LossWeights& weights) {
+  StepInputs inputs = step_inputs(model, batch, task, weights, model.parameters->device());
+  profile_part("batch to tensors");
+  LossAndGradient found = loss_and_gradient(model, inputs, task, weights);
+  return {found.flat, found.loss.item()};
 }
 
 }  // namespace casimir

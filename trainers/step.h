@@ -28,11 +28,27 @@ struct Evaluation {
 Evaluation evaluate_batch(const Model& model, const AtomsBatch& batch, const TaskOptions& task,
                           const LossWeights& weights);
 
-struct Gradient {
+// What a training step reads of a batch.
+struct StepInputs {
+  Graph graph;
+  LossTargets targets;
+};
+StepInputs step_inputs(const Model& model, const AtomsBatch& batch, const TaskOptions& task,
+                       const LossWeights& weights, Device device);
+
+struct LossAndGradient {
+  Tensor loss;
   Array flat;  // [parameters], in the order of Parameters::flat()
+};
+// Loss of the task and its gradient with respect to every parameter; does not wait for the GPU.
+LossAndGradient loss_and_gradient(const Model& model, const StepInputs& inputs,
+                                  const TaskOptions& task, const LossWeights& weights);
+
+struct Gradient {
+  Array flat;
   double loss = 0;
 };
-// Loss of the task and its gradient with respect to every parameter.
+// The same of a batch, the loss on the host.
 Gradient loss_gradient(const Model& model, const AtomsBatch& batch, const TaskOptions& task,
                        const LossWeights& weights);
 

@@ -8,11 +8,6 @@ namespace casimir {
 
 namespace {
 
-// f64 on the host -> the model's type on its device.
-Tensor constant(const Array& values, const Tensor& like) {
-  return Tensor(values.cast(like.dtype()).to(like.device()));
-}
-
 // (E_label - references) / N^k, formed in f64 because total energies need more digits than f32 has,
 // and the factors 1 / N^k that the prediction gets.
 struct EnergyTarget {
@@ -49,32 +44,42 @@ PredictOptions needed(const LossWeights& weights) {
   return options;
 }
 
-Tensor energy_forces_loss(const Prediction& prediction, const AtomsBatch& batch,
-                          const std::vector<double>& references, const TaskOptions& task,
-                          const LossWeights& weights) {
-  Tensor loss;
-  // factor sum_i w_i l(x_i), added to the loss
-  auto add_term = [&](const Tensor& difference, const Array& weight, double factor) {
-    Tensor terms = loss_of(task.loss, difference, task.huber_delta) * constant(weight, difference);
-    Tensor term = scale(sum(terms), factor);
-    loss = loss.defined() ? loss + term : term;
+LossTargets energy_forces_targets(const AtomsBatch& batch, const std::vector<double>& references,
+                                  const TaskOptions& task, const LossWeights& weights, DType dtype,
+                                  Device device) {
+  auto tensor = [&](const Array& values) { return Tensor(values.cast(dtype).to(device)); };
+  auto term = [&](const Array& target, const Array& weight, double factor, int64_t differences) {
+    const std::vector<double> share{factor / static_cast<double>(differences)};
+    return LossTerm{tensor(target), tensor(weight), tensor(Array::from(share, {}))};
   };
+  const Shape per_graph{batch.graphs, 1, 1};
+  LossTargets targets;
   if (weights.energy > 0) {
     EnergyTarget energy = energy_target(batch, references, task.energy);
-    Tensor predicted = prediction.energy * constant(energy.factor, prediction.energy);
-    add_term(predicted - constant(energy.target, predicted), batch.energy_weight,
-             weights.energy / static_cast<double>(batch.graphs));
+    targets.energy = term(energy.target, batch.energy_weight, weights.energy, batch.frames());
+    targets.energy_factor = tensor(energy.factor);
   }
   if (weights.forces > 0)
-    add_term(prediction.forces - constant(batch.forces, prediction.forces), node_weights(batch),
-             weights.forces / static_cast<double>(3 * batch.nodes));
-  if (weights.stress > 0) {
-    Array volumes = batch.volumes.reshaped({batch.graphs, 1, 1});
-    Tensor stress = prediction.virial / constant(volumes, prediction.virial);
-    add_term(stress - constant(batch.stress, stress),
-             batch.stress_weight.reshaped({batch.graphs, 1, 1}),
-             weights.stress / static_cast<double>(9 * batch.graphs));
-  }
+    targets.forces = term(batch.forces, node_weights(batch), weights.forces, 3 * batch.atoms());
+  if (weights.stress > 0)
+    targets.stress = term(batch.stress, batch.stress_weight.reshaped(per_graph), weights.stress,
+                          9 * batch.frames());
+  return targets;
+}
+
+Tensor energy_forces_loss(const Prediction& prediction, const LossTargets& targets,
+                          const Tensor& volumes, const TaskOptions& task) {
+  Tensor loss;
+  // share sum_i w_i l(x_i - target_i), added to the loss
+  auto add_term = [&](const Tensor& predicted, const LossTerm& term) {
+    Tensor terms = loss_of(task.loss, predicted - term.target, task.huber_delta) * term.weight;
+    Tensor value = sum(terms) * term.share;
+    loss = loss.defined() ? loss + value : value;
+  };
+  if (targets.energy.target.defined())
+    add_term(prediction.energy * targets.energy_factor, targets.energy);
+  if (targets.forces.target.defined()) add_term(prediction.forces, targets.forces);
+  if (targets.stress.target.defined()) add_term(prediction.virial / volumes, targets.stress);
   return loss;
 }
 

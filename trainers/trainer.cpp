@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "trainers/profile_report.h"
 #include "trainers/signals.h"
 #include "trainers/training.h"
 
@@ -13,10 +14,13 @@ namespace casimir {
 int Training::run() {
   StopSignals signals;
   begin();
+  if (request_.profile) start_profile();
   while (epoch_begun() || !done()) {
     begin_stage_two();
     while (!epoch_whole() && !out_of_steps()) {
-      take_step(loader_.next());
+      AtomsBatch batch = loader_.next();
+      profile_part("loader");
+      take_step(batch);
       if (train_.save_every_steps && state_.step % *train_.save_every_steps == 0) save(false);
       if (stop_asked()) return interrupt();
     }
@@ -32,6 +36,7 @@ void Training::take_step(const AtomsBatch& batch) {
   try {
     gradient = loss_gradient(model_, batch, options_.task, weights());
     norm = global_norm(gradient.flat);
+    profile_part("gradient norm");
     check<DivergedError>(std::isfinite(gradient.loss) && std::isfinite(norm), "the loss is ",
                          gradient.loss, ", the norm of its gradient ", norm);
   } catch (const DivergedError& error) {  // of an operation, with --check-finite
@@ -42,6 +47,7 @@ void Training::take_step(const AtomsBatch& batch) {
   bool clipped = train_.clip > 0 && norm > train_.clip;
   double factor = clipped ? train_.clip / (norm + 1e-6) : 1;
   optimizer_.step(*model_.parameters, gradient.flat, state_.lr, factor);
+  profile_part("clipping, optimizer, average");
   state_.loss_sum += gradient.loss * static_cast<double>(batch.graphs);
   state_.graphs += batch.graphs;
   state_.gradient_norm_sum += norm;
@@ -67,7 +73,9 @@ bool Training::end_epoch() {
   EpochReport report;
   judge(validation, due, report);
   report_epoch(report);
+  profile_part("reports");
   if (report.best) save_model(folder_.model(), model_, average());
+  profile_part("saving");
   state_.loss_sum = state_.gradient_norm_sum = 0;
   state_.graphs = state_.clipped = 0;
   if (!whole) return true;
@@ -103,6 +111,7 @@ class Averaged {
 }  // namespace
 
 std::optional<Training::Validation> Training::validate() {
+  Scope scope(validation_scope);
   Averaged averaged(*model_.parameters, optimizer_.average());
   Validation result;
   for (const std::vector<int64_t>& which : plan_batches(data_.valid, valid_batches_, 0)) {
@@ -121,6 +130,7 @@ std::optional<Training::Validation> Training::validate() {
       result.errors.add(data_.valid[which[i]].frame, evaluation.predictions[i]);
   }
   result.loss /= static_cast<double>(data_.valid.size());
+  profile_mark(validation_scope);
   return result;
 }
 

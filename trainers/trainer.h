@@ -15,6 +15,7 @@ struct RunRequest {
   std::string folder;           // run directory, made when absent
   std::string resume = "auto";  // auto | never | path of a checkpoint
   bool quiet = false;           // nothing on the console
+  bool profile = false;         // measure the steps: a table in train.log and profile.txt
   int64_t stop_after = -1;      // >= 0: act as on SIGTERM after so many steps of this process
 };
 

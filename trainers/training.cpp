@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "core/files.h"
 #include "core/parallel.h"
+#include "trainers/profile_report.h"
 #include "trainers/signals.h"
 
 namespace casimir {
@@ -118,6 +120,17 @@ void Training::save(bool best) {
   checkpoint.arrays.add("parameters", model_.parameters->flat().to(Device::cpu));
   optimizer_.save(checkpoint.arrays);
   checkpoints_.save(checkpoint, best);
+  profile_part("saving");
+}
+
+// On the console what counts, in the file everything.
+void Training::report_profile() {
+  if (!request_.profile || steps_here_ == 0) return;
+  stop_profile();
+  std::string table = profile_table(profile_rows(), steps_here_, 0.5);
+  table.pop_back();  // the log ends the line
+  log_->line(table);
+  write_file_atomic(folder_.file("profile.txt"), profile_table(profile_rows(), steps_here_));
 }
 
 int Training::interrupt() {
@@ -129,6 +142,7 @@ int Training::interrupt() {
       fmt::format("stopped by {}: saved at step {} of epoch {}; the same command goes on "
                   "from here",
                   why, state_.step, state_.epoch + 1));
+  report_profile();
   return 75;
 }
 
@@ -145,6 +159,7 @@ int Training::finish() {
         fmt::format("{} validations without a new best: stopped by train.patience", state_.bad));
   log_->line(fmt::format("done in {}: {} is of epoch {}, step {}", duration(seconds_since(start_)),
                          folder_.model(), state_.best_epoch, state_.best_step));
+  report_profile();
   return 0;
 }
 

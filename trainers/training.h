@@ -40,6 +40,7 @@ class Training {
   void describe();
   void report_epoch(EpochReport& report);
   void save(bool best);
+  void report_profile();
   int interrupt();
   int finish();
   // DivergedError: `what` at `place`, with the batch's frames, where to go on and what to try.

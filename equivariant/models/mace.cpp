@@ -5,6 +5,7 @@
 
 #include "equivariant/layers.h"
 #include "equivariant/radial.h"
+#include "equivariant/radial_table.h"
 #include "equivariant/spherical_harmonics.h"
 
 namespace casimir {
@@ -19,6 +20,9 @@ void MaceOptions::fields(Fields& f) {
   f("num_bessel", num_bessel, "radial basis functions", between(1, 64));
   f("num_polynomial_cutoff", num_polynomial_cutoff, "p of the polynomial cutoff", between(2, 32));
   f("radial_mlp", radial_mlp, "hidden layer sizes of the radial network");
+  f("radial", radial, "weights of a length: of the network, or of a spline through its values",
+    one_of({"network", "table"}));
+  f("radial_knots", radial_knots, "radial table: values from 0 to r_max", between(16, 2048));
   f("readout_irreps", readout_irreps, "hidden scalars of the last readout: 16x0e");
   f("interaction_first", interaction_first, "first block", one_of({"residual", "non_residual"}));
   f("interaction", interaction, "later blocks", one_of({"residual", "non_residual"}));
@@ -94,8 +98,8 @@ struct Interaction {
     Tensor message, skip;
   };
   Output operator()(const Graph& graph, const Tensor& node_feats, const Tensor& edge_attrs,
-                    const Tensor& edge_feats) const {
-    Tensor weights = (*radial)(edge_feats);
+                    const RadialInput& radial_input) const {
+    Tensor weights = radial_input(*radial);
     Tensor message = linear(convolution(linear_up(node_feats), edge_attrs, weights, graph.sender,
                                         graph.receiver, graph.pair));
     if (residual) return {message, skip(node_feats, graph.species)};
@@ -125,6 +129,8 @@ class Mace : public Potential {
     for (const MulIrrep& block : harmonics) blocks.push_back({channels, block.ir});
     const Irreps messages(blocks);
 
+    if (options.radial == "table")
+      table_.emplace(options.r_max, options.radial_knots, p.dtype(), p.device());
     embedding_ = (p / "node_embedding").get("weight", {elements, channels}, init::normal());
     Irreps in = scalars;
     for (int64_t i = 0; i < options.num_interactions; ++i) {
@@ -159,16 +165,14 @@ class Mace : public Potential {
   Tensor node_energies(const Graph& graph, const Tensor& edge_vectors) const override {
     Tensor lengths = norm(gather(edge_vectors, graph.pair_edge), 1);
     Tensor edge_attrs = spherical_harmonics(edge_vectors, static_cast<int>(options_.l_max));
-    Tensor cutoff = polynomial_cutoff(lengths, options_.r_max, options_.num_polynomial_cutoff);
-    Tensor edge_feats = bessel_basis(lengths, options_.r_max, options_.num_bessel) *
-                        reshape(cutoff, {lengths.dim(0), 1});
+    const RadialInput radial(table_, lengths, [&](const Tensor& r) { return radial_basis(r); });
     Tensor node_feats =
         gather(embedding_ * (1 / std::sqrt(static_cast<double>(elements_.size()))), graph.species);
     Tensor energies;
     for (size_t i = 0; i < interactions_.size(); ++i) {
       auto [message, skip] = [&] {
         Scope scope(concat_text("interactions.", i));
-        return interactions_[i](graph, node_feats, edge_attrs, edge_feats);
+        return interactions_[i](graph, node_feats, edge_attrs, radial);
       }();
       Scope scope(concat_text("products.", i));
       node_feats = products_[i](message, graph.species);
@@ -183,12 +187,28 @@ class Mace : public Potential {
   double r_max() const override { return options_.r_max; }
   const std::vector<int>& elements() const override { return elements_; }
   const std::vector<double>& reference_energies() const override { return reference_energies_; }
+  Paths convolution_paths() const override {
+    Paths paths;
+    for (const auto& layer : interactions_) {
+      paths.all += layer.convolution.num_paths;
+      paths.unrolled += layer.convolution.num_unrolled();
+    }
+    return paths;
+  }
 
  private:
+  // Bessel functions times the cutoff: [rows] -> [rows, num_bessel].
+  Tensor radial_basis(const Tensor& lengths) const {
+    Tensor cutoff = polynomial_cutoff(lengths, options_.r_max, options_.num_polynomial_cutoff);
+    return bessel_basis(lengths, options_.r_max, options_.num_bessel) *
+           reshape(cutoff, {lengths.dim(0), 1});
+  }
+
   MaceOptions options_;
   std::vector<int> elements_;
   std::vector<double> reference_energies_;
   double scale_;
+  std::optional<RadialTable> table_;
   Tensor embedding_;
   std::vector<Interaction> interactions_;
   std::vector<Product> products_;

@@ -26,6 +26,8 @@ struct MaceOptions {
   int64_t num_bessel = 8;
   int64_t num_polynomial_cutoff = 5;
   std::vector<int64_t> radial_mlp{64, 64, 64};
+  std::string radial = "network";  // table: radial_table.h
+  int64_t radial_knots = 256;
   std::string readout_irreps = "16x0e";
   std::string interaction_first = "residual";
   std::string interaction = "residual";

@@ -5,6 +5,7 @@
 
 #include "equivariant/layers.h"
 #include "equivariant/radial.h"
+#include "equivariant/radial_table.h"
 #include "equivariant/spherical_harmonics.h"
 
 namespace casimir {
@@ -59,6 +60,9 @@ void NequipOptions::fields(Fields& f) {
     "channels of the elements' embedding; absent: num_features of degree 0", between(1, 65536));
   f("self_connection", self_connection, "element-dependent skip in all layers but the first");
   f("radial_mlp", radial_mlp, "hidden layer sizes of the radial network");
+  f("radial", radial, "weights of a length: of the network, or of a spline through its values",
+    one_of({"network", "table"}));
+  f("radial_knots", radial_knots, "radial table: values from 0 to r_max", between(16, 2048));
   f("readout_mlp", readout_mlp, "hidden layer sizes of the readout; none: a linear map");
   f("num_bessel", num_bessel, "radial basis functions", between(1, 64));
   f("bessel_trainable", bessel_trainable, "train the frequencies of the radial basis");
@@ -162,10 +166,10 @@ struct NequipLayer {
   // neighbors: factor of each node's messages, [nodes, 1]; may be absent.
   Tensor operator()(const Graph& graph, const Tensor& x, const Tensor& embedding,
                     const Tensor& neighbors, const Tensor& edge_attrs,
-                    const Tensor& edge_feats) const {
+                    const RadialInput& radial_input) const {
     Tensor sent = linear_1(x);
     if (neighbors.defined()) sent = sent * neighbors;
-    Tensor weights = radial[0](edge_feats);
+    Tensor weights = radial_input(radial[0]);
     Tensor out =
         linear_2(convolution(sent, edge_attrs, weights, graph.sender, graph.receiver, graph.pair));
     for (const Linear& skip : self_connection) {
@@ -200,12 +204,13 @@ class Nequip : public Potential {
   Tensor node_energies(const Graph& graph, const Tensor& edge_vectors) const override {
     // nequip's edges point from the receiver to the sender.
     Tensor edge_attrs = spherical_harmonics(-edge_vectors, static_cast<int>(options_.l_max));
-    Tensor edge_feats = radial_basis(norm(gather(edge_vectors, graph.pair_edge), 1));
+    const RadialInput radial(table_, norm(gather(edge_vectors, graph.pair_edge), 1),
+                             [&](const Tensor& r) { return radial_basis(r); });
     Tensor neighbors = neighbors_.defined() ? gather(neighbors_, graph.species) : Tensor();
     Tensor x = gather(embedding_, graph.species);
     for (size_t i = 0; i < layers_.size(); ++i) {
       Scope scope(concat_text("layers.", i));
-      x = layers_[i](graph, x, embedding_, neighbors, edge_attrs, edge_feats);
+      x = layers_[i](graph, x, embedding_, neighbors, edge_attrs, radial);
     }
     Tensor energies = readout_(x) * scale_;
     if (scales_.defined()) energies = energies * gather(scales_, graph.species);
@@ -215,6 +220,14 @@ class Nequip : public Potential {
   double r_max() const override { return options_.r_max; }
   const std::vector<int>& elements() const override { return elements_; }
   const std::vector<double>& reference_energies() const override { return reference_energies_; }
+  Paths convolution_paths() const override {
+    Paths paths;
+    for (const auto& layer : layers_) {
+      paths.all += layer.convolution.num_paths;
+      paths.unrolled += layer.convolution.num_unrolled();
+    }
+    return paths;
+  }
 
  private:
   // Embedding and layers; gives the readout.
@@ -230,6 +243,8 @@ class Nequip : public Potential {
     embedding_ =
         (p / "type_embedding")
             .get("weight", {static_cast<int64_t>(elements_.size()), channels}, init::normal());
+    if (options_.radial == "table")
+      table_.emplace(options_.r_max, options_.radial_knots, p.dtype(), p.device());
     if (options_.bessel_trainable)
       roots_ = (p / "bessel").get("roots", {1, options_.num_bessel}, count_up);
     Irreps in = scalar_irreps(channels);
@@ -288,6 +303,7 @@ class Nequip : public Potential {
   Tensor embedding_;           // [elements, channels]
   Tensor roots_;               // [1, num_bessel]; absent: 1, 2, ...
   Tensor scales_, neighbors_;  // [elements, 1]; may be absent
+  std::optional<RadialTable> table_;
   std::vector<NequipLayer> layers_;
   RadialMlp readout_;
 };

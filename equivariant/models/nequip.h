@@ -30,6 +30,8 @@ struct NequipOptions {
   std::optional<int64_t> type_embed_num_features;  // absent: num_features of degree 0
   bool self_connection = true;                     // in all layers but the first
   std::vector<int64_t> radial_mlp{128};
+  std::string radial = "network";  // table: radial_table.h
+  int64_t radial_knots = 256;
   std::vector<int64_t> readout_mlp;  // hidden layer sizes; none: a linear map
   int64_t num_bessel = 8;
   bool bessel_trainable = false;
