@@ -114,6 +114,13 @@ Tensor scaled(const Tensor& vectors, const Tensor& numbers) {
   return contract(scaling(), {vectors, numbers}, {}, vectors.dim(0));
 }
 
+void check_inputs(const Tensor& vectors, int l_max) {
+  check(vectors.rank() == 2 && vectors.dim(1) == 3,
+        "spherical_harmonics: expected vectors [rows, 3], found ", vectors.shape());
+  check(l_max >= 0 && l_max <= largest_l, "spherical_harmonics: expected 0 <= l_max <= ", largest_l,
+        ", found ", l_max);
+}
+
 // vectors x, cotangents g of the harmonics of u = x / |x| -> cotangent of x:
 // (g_u - u (u . g_u)) / |x|.
 Tensor backward_composite(const Tensor& vectors, const Tensor& g, int l_max,
@@ -143,15 +150,13 @@ Tensor backward(const Tensor& vectors, const Tensor& g, int l_max, Normalization
 
 Tensor spherical_harmonics_composite(const Tensor& vectors, int l_max,
                                      Normalization normalization) {
+  check_inputs(vectors, l_max);
   return solid_harmonics(scaled(vectors, inverse_length(vectors)), l_max, normalization);
 }
 
 Tensor spherical_harmonics(const Tensor& vectors, int l_max, bool normalize,
                            Normalization normalization) {
-  check(vectors.rank() == 2 && vectors.dim(1) == 3,
-        "spherical_harmonics: expected vectors [rows, 3], found ", vectors.shape());
-  check(l_max >= 0 && l_max <= largest_l, "spherical_harmonics: expected 0 <= l_max <= ", largest_l,
-        ", found ", l_max);
+  check_inputs(vectors, l_max);
   if (!normalize || l_max == 0) return solid_harmonics(vectors, l_max, normalization);
   if (!vectors.on_cpu()) return spherical_harmonics_composite(vectors, l_max, normalization);
   Kernel kernel = [=](const Tensors& t) {

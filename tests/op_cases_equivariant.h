@@ -193,9 +193,10 @@ inline std::vector<double> solid_harmonics_2(double x, double y, double z) {
 }
 
 inline void add_edges(std::vector<OpCase>& table) {
-  for (bool normalize : {true, false})
+  for (auto [normalize, composite] :
+       {std::pair{true, false}, std::pair{false, false}, std::pair{true, true}})
     table.push_back(
-        {"spherical_harmonics",
+        {composite ? "spherical_harmonics_composite" : "spherical_harmonics",
          normalize ? "of directions" : "of vectors",
          [=](Setup& s) {
            auto reference = [=](const Naives& v) {
@@ -208,12 +209,17 @@ inline void add_edges(std::vector<OpCase>& table) {
              }
              return Naives{out};
            };
-           return Problem{
-               {s.kinked({s.rows, 3})},
-               [=](const Tensors& x) { return Tensors{spherical_harmonics(x[0], 2, normalize)}; },
-               reference};
+           return Problem{{s.kinked({s.rows, 3})},
+                          [=](const Tensors& x) {
+                            return Tensors{composite ? spherical_harmonics_composite(x[0], 2)
+                                                     : spherical_harmonics(x[0], 2, normalize)};
+                          },
+                          reference};
          },
-         {.order = 3, .free = {{0}}, .finite = normalize ? "zero equal" : "zero huge equal"}});
+         {.order = 3,
+          .free = {{0}},
+          .finite = normalize ? "zero equal" : "zero huge equal",
+          .speaks = "spherical_harmonics:"}});
   auto lengths = [](Setup& s) { return s.uniform({s.rows}, 0.5, 4); };
   table.push_back({"bessel_basis",
                    "",
