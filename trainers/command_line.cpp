@@ -89,8 +89,8 @@ void add_train(CLI::App& program, Run& run) {
                   "Every key: casimir help config");
   auto command = std::make_shared<TrainCommand>();
   app->add_option("CONFIG", command->config, "YAML file")->required()->type_name("");
-  app->add_option("key=value", command->overrides, "replace a key: train.optimizer.lr=1e-3")
-      ->type_name("");
+  app->add_option("KEY", command->overrides, "replace a key: train.optimizer.lr=1e-3")
+      ->type_name("=VALUE ...");
   text_option(app, "--run-dir", command->run_dir, "folder of the run (runs/<name of CONFIG>)",
               "DIR");
   text_option(app, "--resume", command->resume,

@@ -95,6 +95,7 @@ DeviceStep::DeviceStep(const Model& model, Optimizer& optimizer, const TaskOptio
       capture_(graph != "off"),
       outcome_(Shape{static_cast<int64_t>(sizeof(StepOutcome))}, DType::u8, Device::cuda),
       memory_(private_pool(Device::cuda)) {
+  outcome_.fill(0);  // the kernels write its members, not what lies between them
   for (Slot& slot : slots_) slot.outcome = std::make_unique<PinnedBuffer>(sizeof(StepOutcome));
 }
 
