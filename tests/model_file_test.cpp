@@ -149,6 +149,9 @@ TEST_CASE("model file: a degree or order without its weights is refused before i
         "missing: interactions.0.linear.weight_11o, which its configuration asks for");
   CHECK(message_with("correlation: [2]", "correlation: [2, 4]") ==
         "missing: products.1.contraction.weight_0e_4, which its configuration asks for");
-  CHECK(message_with("kind: mace", "kind: nequip\n  num_layers: 4\n  l_max: 9\n#") ==
-        "missing: layers.0.linear_2.weight_9o, which its configuration asks for");
+  CHECK(message_after([](Safetensors& f) {
+          f.metadata["config"] =
+              "model: {kind: nequip, elements: [H, O], num_layers: 4, l_max: 9, num_features: 4, "
+              "radial_mlp: [8]}";
+        }) == "missing: layers.0.linear_2.weight_9o, which its configuration asks for");
 }
