@@ -148,3 +148,21 @@ TEST_CASE("model file: what is not a whole, consistent model is named") {
           replace(f, "node_embedding.weight", Array::from(std::vector<float>{1, 2}));
         }) == "mis-shaped: node_embedding.weight is [2], model has [2, 4]");
 }
+
+TEST_CASE("model file: a degree or order without its weights is refused before it is computed") {
+  auto message_with = [](const std::string& from, const std::string& to) {
+    return message_after([&](Safetensors& f) {
+      std::string& config = f.metadata["config"];
+      config.replace(config.find(from), from.size(), to);
+    });
+  };
+  CHECK(message_with("l_max: 2", "l_max: 11") ==
+        "missing: interactions.0.linear.weight_11o, which its configuration asks for");
+  CHECK(message_with("correlation: [2]", "correlation: [2, 4]") ==
+        "missing: products.1.contraction.weight_0e_4, which its configuration asks for");
+  CHECK(message_after([](Safetensors& f) {
+          f.metadata["config"] =
+              "model: {kind: nequip, elements: [H, O], num_layers: 4, l_max: 9, num_features: 4, "
+              "radial_mlp: [8]}";
+        }) == "missing: layers.0.linear_2.weight_9o, which its configuration asks for");
+}

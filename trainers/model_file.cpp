@@ -106,6 +106,27 @@ void check_sizes(const Safetensors& file, const std::string& path, const ModelOp
                    " channels, the file holds ", held, " numbers in all");
 }
 
+// Minutes of coupling coefficients are computed for a high degree or body order: only for a file
+// that holds the weights which belong to them.
+void check_orders(const Safetensors& file, const std::string& path, const ModelOptions& options) {
+  auto expect = [&](const std::string& name) {
+    check<DataError>(file.find(name), path, ": missing: ", name,
+                     ", which its configuration asks for");
+  };
+  auto top = [](int64_t l) { return Irrep{static_cast<int>(l), l % 2 ? -1 : 1}.text(); };
+  if (options.kind == "nequip") {
+    if (options.nequip.num_layers > 1)
+      expect("layers.0.linear_2.weight_" + top(options.nequip.l_max));
+    return;
+  }
+  const MaceOptions& mace = options.mace;
+  expect("interactions.0.linear.weight_" + top(mace.l_max));
+  for (int64_t i = 0; i < mace.num_interactions; ++i) {
+    const int64_t order = mace.correlation[mace.correlation.size() > 1 ? i : 0];
+    expect("products." + std::to_string(i) + ".contraction.weight_0e_" + std::to_string(order));
+  }
+}
+
 // The arrays to evaluate with.
 Safetensors plain_arrays(const Safetensors& file) {
   Safetensors plain;
@@ -162,6 +183,7 @@ Model read_model(const Safetensors& file, const std::string& path, std::optional
   if (dtype) options.dtype = *dtype == DType::f64 ? "float64" : "float32";
   MaceConstants constants = constants_of(file, path, options);
   check_sizes(file, path, options);
+  check_orders(file, path, options);
   Model model;
   try {
     model = make_model(options, constants, 0, device);
