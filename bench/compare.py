@@ -255,7 +255,8 @@ def print_row(row):
     missed = "  MISSED" if row["met"] is False else "  LOW SHARE OF PEAK" if low else ""
     share = row.get("percent_of_peak")
     print(COLUMNS.format(name, short(row["casimir_" + unit]), short(row["peer_" + unit]),
-                         short(row["ratio"]) + "x", ("" if unit == "ms" else "<= ") + short(must, 2),
+                         short(row["ratio"]) + "x",
+                         ("" if unit == "ms" else "<= ") + short(must, 2),
                          short(row.get("gflop_per_s")), "-" if share is None else f"{share:.0f}%",
                          "-" if row.get("agreement") is None else f"{row['agreement']:.0e}",
                          row["peer"].split(",")[0] + missed), flush=True)

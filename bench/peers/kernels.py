@@ -49,8 +49,8 @@ def ours(x, irreps):
 
 
 def derivatives(order, inputs, compute, seed, squared):
-    """What is timed: `order` derivatives with respect to `inputs`; the second is that of the squares
-    of the first `squared` gradients."""
+    """What is timed: `order` derivatives with respect to `inputs`; the second is that of the
+    squares of the first `squared` gradients."""
     def run():
         if order == 0:
             with torch.no_grad():

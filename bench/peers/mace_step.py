@@ -68,7 +68,8 @@ def save(model, path):
 def make(args):
     words = args.row.split("_")
     training, l_hidden = words[0] == "train", int(words[words.index("mace") + 1][1:])
-    batch, zs, energy, forces = make_batch(ase.io.read(args.data, ":1" if "molecule" in words else ":5"))
+    frames = ase.io.read(args.data, ":1" if "molecule" in words else ":5")
+    batch, zs, energy, forces = make_batch(frames)
     atoms = torch.diff(batch["ptr"])
     neighbors = batch["edge_index"].shape[1] / len(forces)
     model = make_model(zs, l_hidden, energy.sum().item() / len(forces), neighbors)

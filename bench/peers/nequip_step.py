@@ -4,9 +4,9 @@
 
 Tried with nequip 0.19.1, e3nn 0.6.0, torch 2.15.0 (tests/reference/requirements_nequip.txt). The
 model is the preset M with r_max 5; the batch is the first five frames of an extxyz file with energy
-and forces; the neighbour list is made beforehand. Energy and forces, loss 1 (dE/N)^2 + 1000 dF^2, its
-gradient, one step of AMSGrad Adam. --compiled: by torch.compile, which takes minutes at the first
-step.
+and forces; the neighbour list is made beforehand. Energy and forces, loss 1 (dE/N)^2 + 1000 dF^2,
+its gradient, one step of AMSGrad Adam. --compiled: by torch.compile, which takes minutes at the
+first step.
 """
 
 import os
@@ -37,7 +37,6 @@ def make_batch(frames, symbols):
         bare = from_ase(ase.Atoms(frame.numbers, frame.positions))
         graphs.append(compute_neighborlist_(mapper(bare), R_MAX))
     return AtomicDataDict.batched_from_list(graphs)
-
 
 
 def make_model(symbols, mean_energy, num_neighbors, mode):
