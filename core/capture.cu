@@ -33,7 +33,8 @@ void run_graph(void* graph) {
   CASIMIR_CUDA_CHECK(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream()));
 }
 
-// The release of what belongs to the driver, which may be gone when the program ends, tells nothing.
+// The release of what belongs to the driver, which may be gone when the program ends, tells
+// nothing.
 void release_graph(void* graph) {
   if (graph) cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph));
 }
