@@ -68,6 +68,8 @@ class FrameReader {
 
 void FrameReader::read_comment(std::string_view line) {
   for (auto& [key, value] : parse_comment(place_, line)) {
+    bool needs_value = key == "Lattice" || key == "Properties" || key == "pbc";
+    check<DataError>(!value.empty() || !needs_value, place_, "the key '", key, "' has no value");
     if (value.empty() || !read_special(key, value)) frame_.info.emplace_back(key, value);
   }
   if (properties_.empty()) read_properties("species:S:1:pos:R:3");

@@ -23,7 +23,7 @@ std::string comment_line(const Frame& frame, const ExtxyzKeys& keys) {
   if (!frame.forces.empty()) properties += ":" + keys.forces + ":R:3";
   for (const Frame::Column& column : frame.columns)
     properties += ":" + column.name + ":" + column.kind + ":" + std::to_string(column.width);
-  pairs.emplace_back("Properties", properties);
+  pairs.emplace_back("Properties", quote(properties));
   if (frame.energy) pairs.emplace_back(keys.energy, shortest(*frame.energy));
   if (frame.stress) pairs.emplace_back(keys.stress, extxyz_value(*frame.stress));
   if (frame.config_type != "Default")

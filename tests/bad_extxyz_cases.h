@@ -116,6 +116,7 @@ inline std::vector<BadExtxyzCase> bad_extxyz_cases() {
       {"misspelt_lattice", comment("lattice=\"4 0 0 0 4 0 0 0 4\""),
        first + "the key 'lattice' has to be spelt 'Lattice'"},
       {"misspelt_pbc", comment("PBC=\"T T T\""), first + "the key 'PBC' has to be spelt 'pbc'"},
+      {"bare_pbc", comment("energy=1 pbc"), first + "the key 'pbc' has no value"},
       {"lattice_eight", comment("Lattice=\"4 0 0 0 4 0 0 0\""),
        first + "Lattice has 8 numbers, expected 9"},
       {"lattice_word", comment("Lattice=\"4 0 0 0 4 0 0 0 c\""),

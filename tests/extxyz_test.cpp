@@ -246,6 +246,14 @@ TEST_CASE("extxyz: what is written reads back to the same bits") {
         std::filesystem::file_size(folder / "a.xyz"));
 }
 
+TEST_CASE("extxyz: a column with an odd name is written so that it reads back") {
+  const std::string text =
+      "1\nProperties=\"species:S:1:pos:R:3:a\\\\b c:R:1\" pbc=\"F F F\"\nH 0 0 0 1\n";
+  std::vector<Frame> frames = read_text(text);
+  CHECK(frames[0].columns[0].name == "a\\b c");
+  CHECK(extxyz_text(frames) == text);
+}
+
 TEST_CASE("extxyz: gzip is recognised by its bytes, and damage is found") {
   TemporaryFolder folder;
   std::vector<Frame> frames;
