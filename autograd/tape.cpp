@@ -161,7 +161,9 @@ Tensors Tape::grad(const Tensors& outputs, const Tensors& inputs, const Tensors&
 
   auto accumulate = [&](int32_t slot, const Tensor& value, const Shape& shape) {
     Tensor part = value.shape() == shape ? value : sum_to(value, shape);
-    if (cotangents[slot].defined() && !recording_ && add_in_place(cotangents[slot], part)) return;
+    if (cotangents[slot].defined() && !recording_ && !checking &&
+        add_in_place(cotangents[slot], part))
+      return;
     cotangents[slot] = cotangents[slot].defined() ? cotangents[slot] + part : part;
   };
   for (size_t i = 0; i < outputs.size(); ++i) {
@@ -248,12 +250,16 @@ Tensors fused(const char* op, const Kernel& kernel, const Composite& composite,
     for (size_t o = 0; o < made.size(); ++o)
       if (g[o].defined()) outputs_used.push_back(made[o]), cotangents_in.push_back(g[o]);
     Tensors parts = here.grad(outputs_used, wanted, cotangents_in, {.create_graph = !nested});
-    Tensors out(inputs.size());
-    for (size_t a = 0, k = 0; a < inputs.size(); ++a)
-      if (needs[a]) out[a] = parts[k++];
-    return out;
+    return spread(parts, needs);
   };
   return record_node(op, inputs, std::move(outputs), [&](const Tensors&) { return rule; });
+}
+
+Tensors spread(const Tensors& some, const Needs& needs) {
+  Tensors all(needs.size());
+  for (size_t a = 0, k = 0; a < needs.size(); ++a)
+    if (needs[a]) all[a] = some[k++];
+  return all;
 }
 
 Tensors checkpoint(const Composite& f, const Tensors& inputs) {

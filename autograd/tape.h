@@ -120,6 +120,9 @@ using Kernel = std::function<std::vector<Array>(const Tensors& inputs)>;
 Tensors fused(const char* op, const Kernel& kernel, const Composite& composite,
               const Tensors& inputs, Vjp faster = nullptr);
 
+// A rule that makes only the cotangents it is asked for: `some` in the places that are needed.
+Tensors spread(const Tensors& some, const Needs& needs);
+
 // Values of f without its intermediate results; they are computed again on the way back.
 Tensors checkpoint(const Composite& f, const Tensors& inputs);
 

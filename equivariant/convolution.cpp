@@ -57,10 +57,9 @@ namespace {
 
 // What every order of derivative shares.
 struct Context {
-  const ConvolutionPaths* paths;
+  std::shared_ptr<const ConvolutionPaths> paths;
   Plan plan;
   EdgeIndex index;
-  std::shared_ptr<const void> keep;  // the owner of `paths`
 
   Tensor contract(int output, Tensors inputs) const {
     Plan exchanged = output == 3 ? plan : plan.with_output(output);
@@ -79,33 +78,29 @@ Tensor derivative(const Context& context, Tensors operands, int a) {
   return context.contract(a, operands);
 }
 
-Tensors spread(const Tensors& some, const Needs& needs) {
-  Tensors all(needs.size());
-  for (size_t a = 0, k = 0; a < needs.size(); ++a)
-    if (needs[a]) all[a] = some[k++];
-  return all;
+// The gradients of S with respect to x, y, w that are needed, by the kernel.
+std::vector<Array> run_backward(const Context& context, const ConvolutionOperands& operands,
+                                const Needs& needs) {
+  ConvolutionGradients gradients =
+      convolve_backward(*context.paths, operands, context.index, needs[1]);
+  std::vector<Array> out;
+  if (needs[0]) out.push_back(gradients.x);
+  if (needs[1]) out.push_back(gradients.y);
+  if (needs[2]) out.push_back(gradients.w);
+  return out;
 }
 
 // The gradients of <d, gradients of S with respect to x, y, w> with respect to x, y, w, g: the
 // derivative of all gradients along d. in: x, y, w, g, then the directions that are present.
 Tensors second_derivative(const Context& context, const Tensors& in, const Needs& directions,
                           const Needs& needs) {
-  Tensors dots(3);
-  for (size_t a = 0, k = 4; a < 3; ++a)
-    if (directions[a]) dots[a] = in[k++];
   Kernel kernel = [=](const Tensors& t) {
     ConvolutionOperands operands{t[0], t[1], t[2], t[3], {}, {}, {}};
     Tensor* dot[3] = {&operands.x_dot, &operands.y_dot, &operands.w_dot};
     for (size_t a = 0, k = 4; a < 3; ++a)
       if (directions[a]) *dot[a] = t[k++];
     std::vector<Array> out;
-    if (needs[0] || needs[1] || needs[2]) {
-      ConvolutionGradients gradients =
-          convolve_backward(*context.paths, operands, context.index, needs[1]);
-      if (needs[0]) out.push_back(gradients.x);
-      if (needs[1]) out.push_back(gradients.y);
-      if (needs[2]) out.push_back(gradients.w);
-    }
+    if (needs[0] || needs[1] || needs[2]) out = run_backward(context, operands, needs);
     if (needs[3]) out.push_back(convolve(*context.paths, operands, context.index));
     return out;
   };
@@ -133,13 +128,7 @@ Tensors second_derivative(const Context& context, const Tensors& in, const Needs
 // Gradients of S with respect to x, y, w. in: x, y, w, g.
 Tensors gradients_of(const Context& context, const Tensors& in, const Needs& needs) {
   Kernel kernel = [=](const Tensors& t) {
-    ConvolutionGradients gradients = convolve_backward(
-        *context.paths, {t[0], t[1], t[2], t[3], {}, {}, {}}, context.index, needs[1]);
-    std::vector<Array> out;
-    if (needs[0]) out.push_back(gradients.x);
-    if (needs[1]) out.push_back(gradients.y);
-    if (needs[2]) out.push_back(gradients.w);
-    return out;
+    return run_backward(context, {t[0], t[1], t[2], t[3], {}, {}, {}}, needs);
   };
   Composite composite = [=](const Tensors& t) {
     Tensors out;
@@ -161,23 +150,18 @@ Tensors gradients_of(const Context& context, const Tensors& in, const Needs& nee
 
 }  // namespace
 
-ConvolutionOp::ConvolutionOp(ConvolutionPaths paths) {
-  auto data = std::make_shared<Data>();
-  data->plan = paths.contraction();
-  data->paths = std::move(paths);
-  data_ = std::move(data);
-}
+ConvolutionOp::ConvolutionOp(ConvolutionPaths paths)
+    : paths_(std::make_shared<ConvolutionPaths>(std::move(paths))), plan_(paths_->contraction()) {}
 
 Tensor ConvolutionOp::composite(const Tensor& x, const Tensor& y, const Tensor& w,
                                 const EdgeIndex& index) const {
-  return contract(data_->plan, {x, y, w}, {index.sender, index.receiver, index.pair},
-                  index.sender.size());
+  return Context{paths_, plan_, index}.contract(3, {x, y, w});
 }
 
 Tensor ConvolutionOp::operator()(const Tensor& x, const Tensor& y, const Tensor& w,
                                  const EdgeIndex& index) const {
   if (x.device() != Device::cpu) return composite(x, y, w, index);
-  const ConvolutionPaths& paths = data_->paths;
+  const ConvolutionPaths& paths = *paths_;
   const int64_t edges = index.sender.size();
   auto check_rows = [&](const char* name, const Tensor& t, int64_t rows, int64_t width) {
     check(t.rank() == 2 && t.dim(0) == rows && t.dim(1) == width, "convolution: ", name,
@@ -190,7 +174,7 @@ Tensor ConvolutionOp::operator()(const Tensor& x, const Tensor& y, const Tensor&
   check_rows("x", x, index.sender.targets(), paths.width_x);
   check_rows("y", y, edges, paths.width_y);
   check_rows("w", w, index.pair.targets(), paths.width_w);
-  Context context{&paths, data_->plan, index, data_};
+  Context context{paths_, plan_, index};
   Kernel kernel = [=](const Tensors& t) {
     return std::vector<Array>{
         convolve(*context.paths, {t[0], t[1], t[2], {}, {}, {}, {}}, context.index)};

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <vector>
 
 #include "equivariant/contraction.h"
@@ -60,14 +61,11 @@ class ConvolutionOp {
                     const EdgeIndex& index) const;
   // The same by contract(): the definition, and what runs on CUDA.
   Tensor composite(const Tensor& x, const Tensor& y, const Tensor& w, const EdgeIndex& index) const;
-  const ConvolutionPaths& paths() const { return data_->paths; }
+  const ConvolutionPaths& paths() const { return *paths_; }
 
  private:
-  struct Data {
-    ConvolutionPaths paths;
-    Plan plan;
-  };
-  std::shared_ptr<const Data> data_;
+  std::shared_ptr<const ConvolutionPaths> paths_;
+  Plan plan_;
 };
 
 }  // namespace casimir

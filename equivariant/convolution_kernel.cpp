@@ -20,9 +20,7 @@ class ConvolutionKernel {
     for (const auto& c : paths.couplings)
       couplings_.push_back({c.y, c.entry, static_cast<T>(c.value)});
     zeros_.assign(std::max({paths.width_x, paths.width_w, paths.entries}), T{0});
-    for (const Path& path : paths.paths) {
-      components_ += path.d_in * path.d_out * path.channels;
-    }
+    for (const Path& path : paths.paths) components_ += path.d_in * path.d_out * path.channels;
   }
 
   Array forward() {

@@ -134,12 +134,6 @@ Tensors wanted_only(const Tensors& all, const Needs& needs) {
     if (needs[a]) some.push_back(all[a]);
   return some;
 }
-Tensors spread(const Tensors& some, const Needs& needs) {
-  Tensors all(needs.size());
-  for (size_t a = 0, k = 0; a < needs.size(); ++a)
-    if (needs[a]) all[a] = some[k++];
-  return all;
-}
 std::vector<Array> arrays_of(const SymmetricGradients& all) {
   std::vector<Array> some;
   for (const Array& array : {all.x, all.coefficients, all.g})

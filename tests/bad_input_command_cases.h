@@ -58,6 +58,8 @@ const BadInput bad_command_cases[] = {
      "empty: this folder has neither model.safetensors nor checkpoints"},
     {"check without a model", "check", "", "", "", 2,
      "check: MODEL is missing; see casimir help check"},
+    {"a profile of a dry run", "train good.yaml --dry-run --profile", "", "", "", 2,
+     "train: --dry-run excludes --profile"},
     {"check of no frames", "check model.safetensors --frames 0", "", "", "", 2,
      "check: --frames: expected a whole number from 1 to 1000000, found '0'"},
     {"data without a verb", "data", "", "", "", 2, "data: expected a command: make"},

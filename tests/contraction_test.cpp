@@ -10,36 +10,19 @@
 #include "equivariant/contraction.h"
 #include "equivariant/mixing.h"
 #include "equivariant/symmetric_basis.h"
+#include "tests/tensors.h"
 
 using namespace casimir;
+using namespace casimir::test;
 using Rows = Operand::Rows;
 
 namespace {
-
-Tensor random_tensor(Shape shape, uint64_t seed, DType dtype = DType::f64) {
-  Random random(seed);
-  std::vector<double> values(shape.size());
-  for (double& v : values) v = random.normal();
-  return Tensor(Array::from(values, shape).cast(dtype));
-}
 
 Segments random_segments(int64_t size, int64_t targets, uint64_t seed) {
   Random random(seed);
   std::vector<int32_t> index(size);
   for (int32_t& i : index) i = static_cast<int32_t>(random.below(targets));
   return Segments(std::move(index), targets);
-}
-
-double difference(const Tensor& a, const Tensor& b) {
-  REQUIRE(a.shape().size() == b.shape().size());
-  std::vector<double> x = a.array().cast(DType::f64).to_vector<double>(),
-                      y = b.array().cast(DType::f64).to_vector<double>();
-  double largest = 0, size = 1e-300;
-  for (size_t i = 0; i < x.size(); ++i) {
-    largest = std::max(largest, std::abs(x[i] - y[i]));
-    size = std::max(size, std::abs(y[i]));
-  }
-  return largest / size;
 }
 
 struct Problem {

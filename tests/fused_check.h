@@ -10,28 +10,9 @@
 #include "autograd/tape.h"
 #include "core/memory.h"
 #include "core/parallel.h"
-#include "core/random.h"
+#include "tests/tensors.h"
 
-namespace casimir {
-
-inline Tensor random_tensor(Shape shape, uint64_t seed, DType dtype) {
-  Random random(seed);
-  std::vector<double> values(shape.size());
-  for (double& v : values) v = random.normal();
-  return Tensor(Array::from(values, shape).cast(dtype));
-}
-
-inline double difference(const Tensor& a, const Tensor& b) {
-  REQUIRE(a.shape() == b.shape());
-  std::vector<double> x = a.array().cast(DType::f64).to_vector<double>(),
-                      y = b.array().cast(DType::f64).to_vector<double>();
-  double largest = 0, size = 1e-300;
-  for (size_t i = 0; i < x.size(); ++i) {
-    largest = std::max(largest, std::abs(x[i] - y[i]));
-    size = std::max(size, std::abs(y[i]));
-  }
-  return largest / size;
-}
+namespace casimir::test {
 
 // f(inputs), then gradients of random sums of everything so far with respect to the `wanted`
 // inputs, order after order.
@@ -94,4 +75,4 @@ inline void check_bits(const Composite& f, const Tensors& inputs, const std::vec
   set_poison(false);
 }
 
-}  // namespace casimir
+}  // namespace casimir::test

@@ -7,6 +7,7 @@
 #include "tests/fused_check.h"
 
 using namespace casimir;
+using namespace casimir::test;
 
 namespace {
 

@@ -52,7 +52,7 @@ TEST_CASE("batch norm: running averages are saved with the model and read back")
   const Irreps irreps("2x0e+1x1o");
   Parameters store(DType::f32, 1);
   BatchNorm norm(store.root() / "norm", irreps, {.momentum = 0.5});
-  const Tensor x = Tensor(random_values({7, 5}, 1).array().cast(DType::f32));
+  const Tensor x = Tensor(random_tensor({7, 5}, 1).array().cast(DType::f32));
   norm(x);
   const std::vector<double> mean = norm.running_mean.to_vector<double>(),
                             var = norm.running_var.to_vector<double>();
@@ -82,7 +82,7 @@ TEST_CASE("batch norm: evaluation leaves the running averages alone") {
   Parameters store(DType::f64, 1);
   BatchNorm norm(store.root(), "2x0e+1x1o", {});
   norm.training = false;
-  norm(random_values({7, 5}, 1));
+  norm(random_tensor({7, 5}, 1));
   CHECK(norm.running_mean.to_vector<double>() == std::vector<double>{0, 0});
   CHECK(norm.running_var.to_vector<double>() == std::vector<double>{1, 1, 1});
 }
@@ -108,12 +108,12 @@ TEST_CASE("sphere grid: to the grid and back, and values of harmonics at its poi
       const ToS2Grid to(l_max, res, normalization, DType::f64);
       const FromS2Grid from(res, l_max, normalization, -1, DType::f64);
       for (int64_t mul : {1, 3}) {
-        const Tensor x = random_values({4, (l_max + 1) * (l_max + 1) * mul}, 1);
+        const Tensor x = random_tensor({4, (l_max + 1) * (l_max + 1) * mul}, 1);
         CHECK(difference(from(to(x)), x) < 1e-12);
       }
     }
   const S2Resolution res{8, 6};
-  const Tensor x = random_values({4, 16}, 1);
+  const Tensor x = random_tensor({4, 16}, 1);
   const Tensor points = reshape(Tensor(s2_grid(res)), {48, 3});
   const Tensor harmonics = spherical_harmonics(points, 3, true, Normalization::integral);
   CHECK(difference(reshape(ToS2Grid(3, res, Normalization::integral, DType::f64)(x), {4, 48}),
@@ -125,7 +125,7 @@ TEST_CASE("sphere grid: a rotated signal is the signal at rotated points") {
   const S2Resolution res{10, 9};
   const ToS2Grid to(4, res, Normalization::component, DType::f64);
   const Irreps irreps = Irreps::spherical_harmonics(4);
-  const Tensor x = random_values({2, 25}, 1);
+  const Tensor x = random_tensor({2, 25}, 1);
   const Turn turn{rotation_from_angles(2 * std::numbers::pi / 9, 0, 0)};
   const Tensor before = to(x), after = to(rotated(x, irreps, turn));
   CHECK(difference(slice(after, 2, 1, 9), slice(before, 2, 0, 8)) < 1e-13);

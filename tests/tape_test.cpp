@@ -7,16 +7,12 @@
 #include "autograd/ops.h"
 #include "core/random.h"
 #include "nn/parameters.h"
+#include "tests/tensors.h"
 
 using namespace casimir;
+using namespace casimir::test;
 
 namespace {
-Tensor random_tensor(Shape shape, uint64_t seed) {
-  Random random(seed);
-  std::vector<double> values(shape.size());
-  for (double& v : values) v = random.normal();
-  return Tensor::from(values, shape);
-}
 template <class F>
 std::string message_of(F&& f) {
   try {

@@ -16,7 +16,7 @@ TEST_CASE("tensor product: equivariant in every mode, to rotations and inversion
     for (bool shared : {true, false}) {
       INFO(c.what);
       TensorProduct product(c.in1, c.in2, c.out, c.paths, {.shared_weights = shared});
-      const Tensor w = random_values({shared ? 1 : 4, product.weight_numel()}, 3);
+      const Tensor w = random_tensor({shared ? 1 : 4, product.weight_numel()}, 3);
       check_equivariant({c.in1, c.in2}, c.out,
                         [&](const Tensors& x) { return product(x[0], x[1], w); });
     }
@@ -32,8 +32,8 @@ TEST_CASE("tensor product: shared weights are a row of weights that repeats") {
     INFO(c.what);
     TensorProduct shared(c.in1, c.in2, c.out, c.paths),
         each(c.in1, c.in2, c.out, c.paths, {.shared_weights = false});
-    const Tensor x1 = random_values({4, c.in1.dim()}, 1), x2 = random_values({4, c.in2.dim()}, 2);
-    const Tensor w = random_values({1, shared.weight_numel()}, 3);
+    const Tensor x1 = random_tensor({4, c.in1.dim()}, 1), x2 = random_tensor({4, c.in2.dim()}, 2);
+    const Tensor w = random_tensor({1, shared.weight_numel()}, 3);
     CHECK(difference(each(x1, x2, expand(w, {4, w.dim(1)})), shared(x1, x2, w)) < 1e-14);
   }
 }
@@ -42,8 +42,8 @@ TEST_CASE("tensor product: blocks without channels and products without paths") 
   TensorProduct empty("2x1o+0x0e", "1x1o", "2x1o+3x0e",
                       {{1, 0, 0, Mode::uvw}, {0, 0, 1, Mode::uvw}});
   CHECK(empty.weight_numel() == 6);
-  const Tensor x = random_values({2, 6}, 1), y = random_values({2, 3}, 2);
-  const Tensor out = empty(x, y, random_values({1, 6}, 3));
+  const Tensor x = random_tensor({2, 6}, 1), y = random_tensor({2, 3}, 2);
+  const Tensor out = empty(x, y, random_tensor({1, 6}, 3));
   CHECK(out.shape() == Shape{2, 9});
   CHECK(difference(slice(out, 1, 0, 6), Tensor::zeros({2, 6}, DType::f64)) == 0);
   TensorProduct none("2x1o", "1x1o", "2x1o", {});

@@ -96,12 +96,14 @@ void add_train(CLI::App& program, Run& run) {
   text_option(app, "--resume", command->resume,
               "auto: go on from the newest good checkpoint of the run; never; or a checkpoint",
               "auto|never|FILE");
-  app->add_flag("--dry-run", command->dry_run,
-                "print data, model, memory, steps and time per step; write nothing");
+  auto* dry_run =
+      app->add_flag("--dry-run", command->dry_run,
+                    "print data, model, memory, steps and time per step; write nothing");
   app->add_flag("--check-finite", command->check_finite,
                 "test every result and name the first operation that makes NaN or infinity");
   app->add_flag("--profile", command->profile,
-                "print at the end where the time of the steps went, by operation and scope");
+                "print at the end where the time of the steps went, by operation and scope")
+      ->excludes(dry_run);
   add_threads(app, [=](int64_t n) { command->threads = n; });
   app->callback([=, &run] {
     run = [=](const Console& console) { return train_command(*command, console); };
