@@ -35,7 +35,7 @@ struct Float<double> {
 };
 
 template <class To, class From>
-CASIMIR_HD inline To bits_as(From from) {
+CASIMIR_HD_INLINE To bits_as(From from) {
   static_assert(sizeof(To) == sizeof(From), "same size");
   To to;
   std::memcpy(&to, &from, sizeof(To));
@@ -44,14 +44,14 @@ CASIMIR_HD inline To bits_as(From from) {
 
 // (x < low ? low : x > high ? high : x); NaN stays NaN.
 template <class T>
-CASIMIR_HD inline T clamp(T x, T low, T high) {
+CASIMIR_HD_INLINE T clamp(T x, T low, T high) {
   x = x < low ? low : x;
   return x > high ? high : x;
 }
 
 // 2^n for n with n and n / 2 in the range of exponents; n comes as round + n.
 template <class T>
-CASIMIR_HD inline T power_of_two(typename Float<T>::Bits n) {
+CASIMIR_HD_INLINE T power_of_two(typename Float<T>::Bits n) {
   using F = Float<T>;
   return bits_as<T>(static_cast<typename F::Bits>((n + F::bias) << F::mantissa));
 }
@@ -63,7 +63,7 @@ struct Reduced {
   typename Float<T>::Bits n;  // modulo 2^bits
 };
 template <class T>
-CASIMIR_HD inline Reduced<T> reduce_exp(T x) {
+CASIMIR_HD_INLINE Reduced<T> reduce_exp(T x) {
   using F = Float<T>;
   using Bits = typename F::Bits;
   const T shifted = x * T(1.4426950408889634) + F::round;
@@ -73,7 +73,7 @@ CASIMIR_HD inline Reduced<T> reduce_exp(T x) {
 }
 
 // e^r - 1 for |r| <= ln 2 / 2: r + r^2 (1/2! + r/3! + ...).
-CASIMIR_HD inline float series_expm1(float r) {
+CASIMIR_HD_INLINE float series_expm1(float r) {
   float p = 1.0f / 5040;
   p = p * r + 1.0f / 720;
   p = p * r + 1.0f / 120;
@@ -82,7 +82,7 @@ CASIMIR_HD inline float series_expm1(float r) {
   p = p * r + 0.5f;
   return p * (r * r) + r;
 }
-CASIMIR_HD inline double series_expm1(double r) {
+CASIMIR_HD_INLINE double series_expm1(double r) {
   double p = 1.0 / 6227020800.0;
   p = p * r + 1.0 / 479001600;
   p = p * r + 1.0 / 39916800;
@@ -99,7 +99,7 @@ CASIMIR_HD inline double series_expm1(double r) {
 }
 
 template <class T>
-CASIMIR_HD inline T fast_exp(T x) {
+CASIMIR_HD_INLINE T fast_exp(T x) {
   using F = Float<T>;
   using Bits = typename F::Bits;
   const Reduced<T> s = reduce_exp(clamp(x, F::low, F::high));
@@ -112,7 +112,7 @@ CASIMIR_HD inline T fast_exp(T x) {
 
 // e^x - 1 for x in [0, 40].
 template <class T>
-CASIMIR_HD inline T fast_expm1_positive(T x) {
+CASIMIR_HD_INLINE T fast_expm1_positive(T x) {
   const Reduced<T> s = reduce_exp(x);
   const T power = power_of_two<T>(s.n);
   return power * series_expm1(s.r) + (power - T(1));
@@ -120,7 +120,7 @@ CASIMIR_HD inline T fast_expm1_positive(T x) {
 
 // log(1 + y) for y in [0, 1]: 2 artanh(z), z = y / (2 + y) <= 1/3, by its series.
 template <class T>
-CASIMIR_HD inline T fast_log1p_unit(T y) {
+CASIMIR_HD_INLINE T fast_log1p_unit(T y) {
   constexpr int last = sizeof(T) == 4 ? 15 : 33;  // 3^-last is below half a rounding error
   const T z = y / (T(2) + y), q = z * z;
   T p = T(1.0 / last);
@@ -135,28 +135,28 @@ CASIMIR_HD inline T fast_log1p_unit(T y) {
 
 struct Neg {
   template <class T>
-  CASIMIR_HD T operator()(T x) const {
+  CASIMIR_HD_INLINE T operator()(T x) const {
     return -x;
   }
 };
 struct Scale {
   double factor;
   template <class T>
-  CASIMIR_HD T operator()(T x) const {
+  CASIMIR_HD_INLINE T operator()(T x) const {
     return T(factor) * x;
   }
 };
 struct Shift {
   double term;
   template <class T>
-  CASIMIR_HD T operator()(T x) const {
+  CASIMIR_HD_INLINE T operator()(T x) const {
     return x + T(term);
   }
 };
 struct Pow {
   double exponent;
   template <class T>
-  CASIMIR_HD T operator()(T x) const {
+  CASIMIR_HD_INLINE T operator()(T x) const {
     const int whole = static_cast<int>(exponent);
     if (whole != exponent || whole < -64 || whole > 64) return std::pow(x, T(exponent));
     T power = 1, base = x;  // by squaring
@@ -167,100 +167,100 @@ struct Pow {
 };
 struct Square {
   template <class T>
-  CASIMIR_HD T operator()(T x) const {
+  CASIMIR_HD_INLINE T operator()(T x) const {
     return x * x;
   }
 };
 struct Sqrt {
   template <class T>
-  CASIMIR_HD T operator()(T x) const {
+  CASIMIR_HD_INLINE T operator()(T x) const {
     return std::sqrt(x);
   }
 };
 struct Reciprocal {
   template <class T>
-  CASIMIR_HD T operator()(T x) const {
+  CASIMIR_HD_INLINE T operator()(T x) const {
     return 1 / x;
   }
 };
 struct SafeReciprocal {  // 0 at 0
   template <class T>
-  CASIMIR_HD T operator()(T x) const {
+  CASIMIR_HD_INLINE T operator()(T x) const {
     return x == 0 ? T(0) : 1 / x;
   }
 };
 struct Exp {
   template <class T>
-  CASIMIR_HD T operator()(T x) const {
+  CASIMIR_HD_INLINE T operator()(T x) const {
     return fast_exp(x);
   }
 };
 struct Log {
   template <class T>
-  CASIMIR_HD T operator()(T x) const {
+  CASIMIR_HD_INLINE T operator()(T x) const {
     return std::log(x);
   }
 };
 struct Sin {
   template <class T>
-  CASIMIR_HD T operator()(T x) const {
+  CASIMIR_HD_INLINE T operator()(T x) const {
     return std::sin(x);
   }
 };
 struct Cos {
   template <class T>
-  CASIMIR_HD T operator()(T x) const {
+  CASIMIR_HD_INLINE T operator()(T x) const {
     return std::cos(x);
   }
 };
 struct Tanh {  // (e^2a - 1) / (e^2a + 1) for a = |x|
   template <class T>
-  CASIMIR_HD T operator()(T x) const {
+  CASIMIR_HD_INLINE T operator()(T x) const {
     const T t = fast_expm1_positive(clamp(2 * std::fabs(x), T(0), T(40)));
     return std::copysign(t / (t + 2), x);
   }
 };
 struct Abs {
   template <class T>
-  CASIMIR_HD T operator()(T x) const {
+  CASIMIR_HD_INLINE T operator()(T x) const {
     return std::fabs(x);
   }
 };
 struct Sign {
   template <class T>
-  CASIMIR_HD T operator()(T x) const {
+  CASIMIR_HD_INLINE T operator()(T x) const {
     return T(x > 0) - T(x < 0);
   }
 };
 struct Relu {
   template <class T>
-  CASIMIR_HD T operator()(T x) const {
+  CASIMIR_HD_INLINE T operator()(T x) const {
     return x < 0 ? T(0) : x;
   }
 };
 struct Softplus {  // max(x, 0) + log(1 + e^-|x|)
   template <class T>
-  CASIMIR_HD T operator()(T x) const {
+  CASIMIR_HD_INLINE T operator()(T x) const {
     return (x < 0 ? T(0) : x) + fast_log1p_unit(fast_exp(-std::fabs(x)));
   }
 };
 
 // sigmoid(-|x|) = e / (1 + e), e = e^-|x|: at most 1/2 and accurate in the tail.
 template <class T>
-CASIMIR_HD inline T sigmoid_tail(T x) {
+CASIMIR_HD_INLINE T sigmoid_tail(T x) {
   const T e = fast_exp(-std::fabs(x));
   return e / (1 + e);
 }
 struct Sigmoid {
   template <class T>
-  CASIMIR_HD T operator()(T x) const {
+  CASIMIR_HD_INLINE T operator()(T x) const {
     const T e = fast_exp(-std::fabs(x));
     return (x < 0 ? e : T(1)) / (1 + e);
   }
 };
 struct Silu {
   template <class T>
-  CASIMIR_HD T operator()(T x) const {
+  CASIMIR_HD_INLINE T operator()(T x) const {
     const T e = fast_exp(-std::fabs(x));
     const T bounded = x < T(-1000) ? T(-1000) : x;  // -inf times 0 would be NaN
     return bounded * ((x < 0 ? e : T(1)) / (1 + e));
@@ -270,8 +270,11 @@ struct Silu {
 // The k-th derivative of sigmoid, k >= 1, is a polynomial in s = sigmoid(x):
 //   P_0 = s,  P_{k+1}(s) = P_k'(s) s (1 - s).
 // It is evaluated at s = sigmoid(-|x|), where it does not cancel; P_k(1 - s) = (-1)^(k+1) P_k(s).
+// `most`: the highest order it has room for.
+constexpr int max_sigmoid_order = 12;
+template <int most = max_sigmoid_order>
 struct SigmoidDerivative {
-  static constexpr int max_order = 12, terms = max_order + 1;
+  static constexpr int terms = most + 1;
   double coefficient[terms] = {};  // of s^1, s^2, ...
   double mirrored = 1;             // the sign for x >= 0
 
@@ -282,7 +285,7 @@ struct SigmoidDerivative {
         coefficient[n - 1] = n * coefficient[n - 1] - (n > 1 ? (n - 1) * coefficient[n - 2] : 0);
   }
   template <class T>
-  CASIMIR_HD T at_tail(T s) const {
+  CASIMIR_HD_INLINE T at_tail(T s) const {
     T p = T(coefficient[terms - 1]);
 #if defined(__GNUC__) && !defined(__CUDACC__)
 #pragma GCC unroll 16
@@ -291,18 +294,19 @@ struct SigmoidDerivative {
     return p * s;
   }
   template <class T>
-  CASIMIR_HD T operator()(T x) const {
+  CASIMIR_HD_INLINE T operator()(T x) const {
     const T p = at_tail(sigmoid_tail(x));
     return x < 0 ? p : T(mirrored) * p;
   }
 };
 // silu^(k) = x sigmoid^(k) + k sigmoid^(k-1), k >= 1.
+template <int most = max_sigmoid_order>
 struct SiluDerivative {
   double order, constant;  // sigmoid(x) = 1 - sigmoid(-x): the constant is 1 for k = 1
-  SigmoidDerivative same, lower;
+  SigmoidDerivative<most> same, lower;
   explicit SiluDerivative(int k) : order(k), constant(k == 1), same(k), lower(k - 1) {}
   template <class T>
-  CASIMIR_HD T operator()(T x) const {
+  CASIMIR_HD_INLINE T operator()(T x) const {
     const T s = sigmoid_tail(x);
     const T p = same.at_tail(s), q = lower.at_tail(s);
     const T high = x < 0 ? p : T(same.mirrored) * p;
@@ -315,55 +319,55 @@ struct SiluDerivative {
 
 struct Add {
   template <class T>
-  CASIMIR_HD T operator()(T a, T b) const {
+  CASIMIR_HD_INLINE T operator()(T a, T b) const {
     return a + b;
   }
 };
 struct Sub {
   template <class T>
-  CASIMIR_HD T operator()(T a, T b) const {
+  CASIMIR_HD_INLINE T operator()(T a, T b) const {
     return a - b;
   }
 };
 struct Mul {
   template <class T>
-  CASIMIR_HD T operator()(T a, T b) const {
+  CASIMIR_HD_INLINE T operator()(T a, T b) const {
     return a * b;
   }
 };
 struct Div {
   template <class T>
-  CASIMIR_HD T operator()(T a, T b) const {
+  CASIMIR_HD_INLINE T operator()(T a, T b) const {
     return a / b;
   }
 };
 struct Maximum {  // NaN if either is
   template <class T>
-  CASIMIR_HD T operator()(T a, T b) const {
+  CASIMIR_HD_INLINE T operator()(T a, T b) const {
     return a > b || a != a ? a : b;
   }
 };
 struct Minimum {
   template <class T>
-  CASIMIR_HD T operator()(T a, T b) const {
+  CASIMIR_HD_INLINE T operator()(T a, T b) const {
     return a < b || a != a ? a : b;
   }
 };
 struct Less {
   template <class T>
-  CASIMIR_HD uint8_t operator()(T a, T b) const {
+  CASIMIR_HD_INLINE uint8_t operator()(T a, T b) const {
     return a < b;
   }
 };
 struct LessEqual {
   template <class T>
-  CASIMIR_HD uint8_t operator()(T a, T b) const {
+  CASIMIR_HD_INLINE uint8_t operator()(T a, T b) const {
     return a <= b;
   }
 };
 struct Equal {
   template <class T>
-  CASIMIR_HD uint8_t operator()(T a, T b) const {
+  CASIMIR_HD_INLINE uint8_t operator()(T a, T b) const {
     return a == b;
   }
 };

@@ -128,16 +128,23 @@ Tensor relu(const Tensor& x) {
 
 namespace {
 void check_order(const char* op, int order) {
-  constexpr int most = functors::SigmoidDerivative::max_order;
+  constexpr int most = functors::max_sigmoid_order;
   check(order >= 0 && order <= most, op, ": expected a derivative order from 0 to ", most,
         ", found ", order);
+}
+// Short polynomials for the orders that training needs.
+template <template <int> class Derivative>
+Array map_derivative(const char* op, const Tensor& x, int order) {
+  constexpr int few = 3;
+  return order <= few ? map(op, x, Derivative<few>(order))
+                      : map(op, x, Derivative<functors::max_sigmoid_order>(order));
 }
 }  // namespace
 
 Tensor sigmoid(const Tensor& x, int order) {
   check_order("sigmoid", order);
   Array out = order == 0 ? map("sigmoid", x, functors::Sigmoid{})
-                         : map("sigmoid", x, functors::SigmoidDerivative(order));
+                         : map_derivative<functors::SigmoidDerivative>("sigmoid", x, order);
   return record("sigmoid", {x}, std::move(out), [x, order](const Tensors& g, const Needs&) {
     return Tensors{mul(g[0], sigmoid(x, order + 1))};
   });
@@ -146,7 +153,7 @@ Tensor sigmoid(const Tensor& x, int order) {
 Tensor silu(const Tensor& x, int order) {
   check_order("silu", order);
   Array out = order == 0 ? map("silu", x, functors::Silu{})
-                         : map("silu", x, functors::SiluDerivative(order));
+                         : map_derivative<functors::SiluDerivative>("silu", x, order);
   return record("silu", {x}, std::move(out), [x, order](const Tensors& g, const Needs&) {
     return Tensors{mul(g[0], silu(x, order + 1))};
   });

@@ -45,9 +45,11 @@ template Array map(const Array&, Abs);
 template Array map(const Array&, Sign);
 template Array map(const Array&, Relu);
 template Array map(const Array&, Sigmoid);
-template Array map(const Array&, SigmoidDerivative);
+template Array map(const Array&, SigmoidDerivative<3>);
+template Array map(const Array&, SigmoidDerivative<max_sigmoid_order>);
 template Array map(const Array&, Silu);
-template Array map(const Array&, SiluDerivative);
+template Array map(const Array&, SiluDerivative<3>);
+template Array map(const Array&, SiluDerivative<max_sigmoid_order>);
 template Array map(const Array&, Softplus);
 
 Array cast(const Array& x, DType dtype) {

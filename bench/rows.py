@@ -51,10 +51,10 @@ ONEDNN, OPENBLAS, LIBXSMM = (Peer(options=("--library", name), label=name)
                              for name in ("onednn", "openblas", "libxsmm"))
 
 
-def silicon(atoms):
+def flat(row, atoms):
     """Times per atom are compared with those of 1000 atoms: at most 15 % longer."""
-    smaller = Peer(row="infer_silicon_1000", times=atoms / 1000, label="1000 atoms")
-    return Row(f"infer_silicon_{atoms}", (smaller,), 1 / 1.15)
+    smaller = Peer(row=f"{row}_1000", times=atoms / 1000, label="1000 atoms")
+    return Row(f"{row}_{atoms}", (smaller,), 1 / 1.15)
 
 
 def matmul(sizes, dtype):
@@ -91,13 +91,13 @@ ROWS = [
     Row("train_step_nequip_m", (NEQUIP,), 8),
     Row("train_step_nequip_m_compiled", (COMPILED,), 6, program_row="train_step_nequip_m",
         compiled=True),
-    Row("neighbors_matscipy", (MATSCIPY,), 3, program_row="neighbors"),
-    Row("neighbors_ase", (ASE,), 30, program_row="neighbors"),
+    Row("neighbors_matscipy", (MATSCIPY,), 3, program_row="neighbors_100000"),
+    Row("neighbors_ase", (ASE,), 30, program_row="neighbors_100000"),
     *(matmul(sizes, dtype) for dtype in ("f32", "f64") for sizes in SIZES),
     Row("memory_train_mace_l2", (MACE,), 1, program_row="train_step_mace_l2", kind="memory"),
     Row("threads_train_mace_l2", (ONE_THREAD,), 1.8, program_row="train_step_mace_l2", threads=2),
-    silicon(8000),
-    silicon(30000),
+    *(flat("infer_silicon", atoms) for atoms in (8000, 30000)),
+    *(flat("neighbors", atoms) for atoms in (10000, 100000)),
     Row("start_to_first_step", (MACE,), 1, program_row="train_step_mace_l0", kind="start"),
 ]
 

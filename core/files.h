@@ -21,7 +21,8 @@ void remove_file(const std::string& path);  // none there: nothing happens
 std::vector<std::string> paths_in(const std::string& folder);  // sorted; none: no such folder
 
 uint64_t checksum(std::string_view bytes, uint64_t seed = 0);  // XXH64 of the bytes
-std::string hex(uint64_t value);                               // 16 digits
+uint32_t crc32c(std::string_view bytes);  // Castagnoli's (RFC 3720, appendix B.4)
+std::string hex(uint64_t value);          // 16 digits
 
 // Calls f until it is not interrupted by a signal.
 template <class F>

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/parallel.h"
@@ -68,34 +69,55 @@ void scale_output(const Gemm<T>& g) {
     }
 }
 
-// `rows` rows times 2 registers of columns of C; b has that many columns.
+// Rows of C that a tile has: with two registers of columns each they and the operands fill the
+// register file.
+constexpr int most_rows = simd_bytes == 64 ? 12 : simd_bytes == 32 ? 6 : 4;
+
+// `rows` rows times 2 registers of columns of C, of which `columns` exist; b has all of them.
 template <int rows, class T>
 void tile(const Gemm<T>& g, int64_t i, int64_t j, int64_t columns, const T* b, int64_t ldb) {
   using Vector = typename Simd<T>::type;
   constexpr int64_t width = Simd<T>::width;
-  const int64_t row_a = g.trans_a ? 1 : g.lda, column_a = g.trans_a ? g.lda : 1;
+  const int64_t row_a = g.trans_a ? 1 : g.lda, column_a = g.trans_a ? g.lda : 1, inner = g.k;
   const T* a = g.a + i * row_a;
   Vector sums[rows][2] = {};
-  for (int64_t p = 0; p < g.k; ++p, b += ldb, a += column_a) {
+  for (int64_t p = 0; p < inner; ++p, b += ldb, a += column_a) {
     const Vector b0 = simd_load<Vector>(b);
     const Vector b1 = simd_load<Vector>(b + width);
+#pragma GCC unroll 12
     for (int r = 0; r < rows; ++r) {
       sums[r][0] += a[r * row_a] * b0;
       sums[r][1] += a[r * row_a] * b1;
     }
   }
-  for (int r = 0; r < rows; ++r)
-    for (int64_t w = 0; w < columns; ++w) {
-      T& c = g.c[(i + r) * g.ldc + j + w];
-      c = g.alpha * sums[r][w / width][w % width] + (g.beta == 0 ? T(0) : g.beta * c);
+  T* c = g.c + i * g.ldc + j;
+  for (int r = 0; r < rows; ++r, c += g.ldc) {
+    if (columns < 2 * width) {
+      for (int64_t w = 0; w < columns; ++w)
+        c[w] = g.alpha * sums[r][w / width][w % width] + (g.beta == 0 ? T(0) : g.beta * c[w]);
+      continue;
     }
+    for (int half = 0; half < 2; ++half) {
+      Vector sum = g.alpha * sums[r][half];
+      if (g.beta != 0) sum += g.beta * simd_load<Vector>(c + half * width);
+      simd_store(c + half * width, sum);
+    }
+  }
 }
 
-// For products so small that a library's packing of both matrices would cost more than the product.
+template <class T, int... row>
+void tile_of(int rows, const Gemm<T>& g, int64_t i, int64_t j, int64_t columns, const T* b,
+             int64_t ldb, std::integer_sequence<int, row...>) {
+  static_cast<void>(((rows == row + 1 && (tile<row + 1>(g, i, j, columns, b, ldb), true)) || ...));
+}
+
+// For products so small, or inner axes so short, that a library's packing of both matrices would
+// cost too much. Columns of B are copied together where many rows use them.
 template <class T>
 void tile_gemm(const Gemm<T>& g) {
   constexpr int64_t width = 2 * Simd<T>::width;
   thread_local std::vector<T> packed;
+  const int64_t blocks = (g.m + most_rows - 1) / most_rows;
   for (int64_t j = 0; j < g.n; j += width) {
     const int64_t columns = std::min(width, g.n - j);
     const T* b = g.b + j;
@@ -106,10 +128,16 @@ void tile_gemm(const Gemm<T>& g) {
         for (int64_t w = 0; w < columns; ++w)
           packed[width * p + w] = g.trans_b ? g.b[(j + w) * g.ldb + p] : g.b[p * g.ldb + j + w];
       b = packed.data(), ldb = width;
+    } else if (blocks > 3 && g.ldb > width) {
+      packed.resize(width * g.k);
+      for (int64_t p = 0; p < g.k; ++p) std::copy_n(b + p * ldb, width, packed.data() + width * p);
+      b = packed.data(), ldb = width;
     }
-    int64_t i = 0;
-    for (; i + 4 <= g.m; i += 4) tile<4>(g, i, j, columns, b, ldb);
-    for (; i < g.m; ++i) tile<1>(g, i, j, columns, b, ldb);
+    for (int64_t block = 0; block < blocks; ++block) {
+      const int64_t i = g.m * block / blocks, rows = g.m * (block + 1) / blocks - i;
+      tile_of(static_cast<int>(rows), g, i, j, columns, b, ldb,
+              std::make_integer_sequence<int, most_rows>());
+    }
   }
 }
 
@@ -137,7 +165,7 @@ void dot_gemm(const Gemm<double>& g) {
 // oneDNN is fast for all but the very smallest; BLIS packs both matrices, which thin ones do not
 // repay.
 void choose(const Gemm<float>& g) {
-  g.m* g.n* g.k <= 512 ? tile_gemm(g) : library_gemm(g);
+  g.m* g.n* g.k <= 65536 ? tile_gemm(g) : library_gemm(g);
 }
 void choose(const Gemm<double>& g) {
   if (g.n == 1 && (g.trans_b || g.ldb == 1)) {
@@ -178,10 +206,13 @@ int64_t ceil_div(int64_t a, int64_t b) {
 template <class T>
 constexpr int64_t chunk_work = sizeof(T) == 4 ? 1 << 20 : 1 << 21;
 
-// C small, inner axis long: products of pieces of the inner axis, added in order.
+// C small, inner axis long: products of 2, 4, 8, 16 or 32 pieces of the inner axis, so that threads
+// get as many each, added in order.
 template <class T>
 void split_inner(const Gemm<T>& g) {
-  const int64_t inner = std::max<int64_t>(256, ceil_div(g.k, 32));
+  int64_t pieces = 2;
+  while (pieces < 32 && g.k >= 2 * 256 * pieces) pieces *= 2;
+  const int64_t inner = ceil_div(g.k, pieces);
   const int64_t chunks = ceil_div(g.k, inner), size = g.m * g.n;
   Array partial({chunks, g.m, g.n}, dtype_of<T>());
   T* sums = partial.data<T>();

@@ -2,6 +2,15 @@
 #pragma once
 
 #include <cstring>
+#include <utility>
+
+// Before a loop: what one iteration stores no other one reads or stores, though pointers might
+// overlap for all the compiler knows.
+#if defined(__clang__)
+#define CASIMIR_INDEPENDENT_ITERATIONS _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define CASIMIR_INDEPENDENT_ITERATIONS _Pragma("GCC ivdep")
+#endif
 
 namespace casimir {
 
@@ -29,6 +38,26 @@ V simd_load(const T* p) {
 template <class V, class T>
 void simd_store(T* p, const V& v) {
   std::memcpy(p, &v, sizeof(V));
+}
+
+// Lane by lane the sums over the halves of a's and b's segments of 2 h lanes: a's come to the first
+// h lanes of a segment, b's to the others.
+template <int h, class V, int... lane>
+V add_halves(const V& a, const V& b, std::integer_sequence<int, lane...>) {
+  constexpr int width = sizeof...(lane);
+  return __builtin_shufflevector(a, b, (lane % (2 * h) < h ? lane : width + lane - h)...) +
+         __builtin_shufflevector(a, b, (lane % (2 * h) < h ? lane + h : width + lane)...);
+}
+// Number k of the result is the sum over the lanes of v[k], k = 0 .. width - 1; v is used up.
+template <class T, int h = Simd<T>::width / 2>
+typename Simd<T>::type lane_sums(typename Simd<T>::type* v) {
+  if constexpr (h == 0) {
+    return v[0];
+  } else {
+    for (int k = 0; k < h; ++k)
+      v[k] = add_halves<h>(v[k], v[k + h], std::make_integer_sequence<int, Simd<T>::width>());
+    return lane_sums<T, h / 2>(v);
+  }
 }
 
 }  // namespace casimir

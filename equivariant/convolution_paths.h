@@ -2,6 +2,8 @@
 // components are unrolled up to unrolled_degree. Included by convolution_kernel.cpp alone.
 #pragma once
 
+#include <algorithm>
+
 #include "core/simd.h"
 #include "equivariant/convolution.h"
 
@@ -9,17 +11,20 @@ namespace casimir::convolution_paths {
 
 using Path = ConvolutionPaths::Path;
 constexpr int max_components = 23;  // degree 11
+constexpr int edge_batch = 16;      // edges whose matrices are made at a time, side by side
 
 // Vectors of channels; the last few channels of a path go one by one.
 template <class T>
 struct Wide {
   using V = typename Simd<T>::type;
   static constexpr int width = Simd<T>::width;
+  static V sums(V* v) { return lane_sums<T>(v); }
 };
 template <class T>
 struct Single {
   using V = T;
   static constexpr int width = 1;
+  static V sums(V* v) { return *v; }
 };
 // Components of a path, known to the compiler where they are few, and the index of an entry.
 template <int In, int Out, bool Diagonal>
@@ -56,30 +61,32 @@ struct Components {
   }
 };
 
-// The rows of one edge, with its matrices; *_bar are written.
+// The rows of one edge; *_bar are written. Entries of its matrices are edge_batch numbers apart.
 template <class T>
 struct EdgeRow {
   const T *x, *w, *g, *m;
   const T *x_dot, *w_dot, *m_dot;
-  T *x_bar, *w_bar;
+  T *x_bar, *w_bar, *m_bar;
   bool add_w;  // to what another edge of the pair left there
 };
 
-// out[k] += sum over i of M[i, k] w x[i] over `Count` edges, for all full vectors of channels from
-// `first` on. Channels run inside: rows are then read from end to end, where strides of a component
-// would fall into few sets of the cache. Returns the first channel not done.
+// out[k] += (without `add`: =) sum over i of M[i, k] w x[i] over `Count` edges, for all full
+// vectors of channels from `first` on. Channels run inside: rows are then read from end to end,
+// where strides of a component would fall into few sets of the cache. Returns the first channel not
+// done.
 template <class T, class Lanes, class C, bool Tangent, int Count>
-int64_t forward_edges(const Path& path, const EdgeRow<T>* edges, int64_t first, T* out) {
+int64_t forward_edges(const Path& path, const EdgeRow<T>* edges, int64_t first, bool add, T* out) {
   using V = typename Lanes::V;
   const C c(path);
   // Copies of everything: a store might change the originals, for all the compiler knows.
   const int64_t channels = path.channels, x_step = path.x_step, out_step = path.out_step;
   const T *x[Count], *w[Count], *m[Count], *x_dot[Count], *w_dot[Count], *m_dot[Count];
   for (int e = 0; e < Count; ++e) {
-    x[e] = edges[e].x + path.x, w[e] = edges[e].w + path.w, m[e] = edges[e].m + path.entry;
+    x[e] = edges[e].x + path.x, w[e] = edges[e].w + path.w,
+    m[e] = edges[e].m + path.entry * edge_batch;
     if constexpr (Tangent) {
       x_dot[e] = edges[e].x_dot + path.x, w_dot[e] = edges[e].w_dot + path.w;
-      m_dot[e] = edges[e].m_dot + path.entry;
+      m_dot[e] = edges[e].m_dot + path.entry * edge_batch;
     }
   }
   out += path.out;
@@ -98,14 +105,15 @@ int64_t forward_edges(const Path& path, const EdgeRow<T>* edges, int64_t first, 
       }
     }
     c.each_output([&](int k) {
-      V sum = simd_load<V>(out + k * out_step + u);
+      V sum{};
+      if (add) sum = simd_load<V>(out + k * out_step + u);
       for (int e = 0; e < Count; ++e)
         c.inputs_of(k, [&](int i, int at) {
           if constexpr (Tangent) {
-            sum += m[e][at] * wx_dot[e][i];
-            sum += m_dot[e][at] * wx[e][i];
+            sum += m[e][at * edge_batch] * wx_dot[e][i];
+            sum += m_dot[e][at * edge_batch] * wx[e][i];
           } else {
-            sum += m[e][at] * wx[e][i];
+            sum += m[e][at * edge_batch] * wx[e][i];
           }
         });
       simd_store(out + k * out_step + u, sum);
@@ -116,36 +124,39 @@ int64_t forward_edges(const Path& path, const EdgeRow<T>* edges, int64_t first, 
 
 // The same for any number of edges.
 template <class T, class Lanes, class C, bool Tangent>
-int64_t forward_path(const Path& path, const EdgeRow<T>* edges, int count, int64_t first, T* out) {
+int64_t forward_path(const Path& path, const EdgeRow<T>* edges, int count, int64_t first, bool add,
+                     T* out) {
   int64_t u = first;
   int e = 0;
   for (; e + 2 <= count; e += 2)
-    u = forward_edges<T, Lanes, C, Tangent, 2>(path, edges + e, first, out);
-  if (e < count) u = forward_edges<T, Lanes, C, Tangent, 1>(path, edges + e, first, out);
+    u = forward_edges<T, Lanes, C, Tangent, 2>(path, edges + e, first, add || e > 0, out);
+  if (e < count)
+    u = forward_edges<T, Lanes, C, Tangent, 1>(path, edges + e, first, add || e > 0, out);
   return u;
 }
 
 // One edge, all full vectors of channels from `first` on. With r[i] = sum over k of M[i, k] g[k]:
-// x_bar[i] += w r[i], w_bar = sum over i of x[i] r[i], m_bar[i, k] += w x[i] g[k], or their
-// derivatives. Returns the first channel not done.
+// x_bar[i] += w r[i], w_bar = sum over i of x[i] r[i], m_bar[i, k] = sum over channels of
+// w x[i] g[k], or their derivatives; single channels add to m_bar. Returns the first channel not
+// done.
 template <class T, class Lanes, class C, bool Tangent, bool WithY>
-int64_t backward_path(const Path& path, const EdgeRow<T>& edge, int64_t first,
-                      typename Lanes::V* m_bar) {
+int64_t backward_path(const Path& path, const EdgeRow<T>& edge, int64_t first) {
   using V = typename Lanes::V;
   const C c(path);
   const int64_t channels = path.channels, x_step = path.x_step, out_step = path.out_step;
   const bool add_w = edge.add_w;
   const T *x_row = edge.x + path.x, *w_row = edge.w + path.w, *g_row = edge.g + path.out;
-  const T* m = edge.m + path.entry;
+  const T* m = edge.m + path.entry * edge_batch;
   T *x_bar_row = edge.x_bar + path.x, *w_bar_row = edge.w_bar + path.w;
   const T *x_dot_row = nullptr, *w_dot_row = nullptr, *m_dot = nullptr;
   if constexpr (Tangent) {
     x_dot_row = edge.x_dot + path.x, w_dot_row = edge.w_dot + path.w;
-    m_dot = edge.m_dot + path.entry;
+    m_dot = edge.m_dot + path.entry * edge_batch;
   }
-  V sums[WithY ? C::most_entries : 1];
+  constexpr int lanes = Lanes::width, most = (C::most_entries + lanes - 1) / lanes * lanes;
+  V sums[WithY ? most : 1];
   if constexpr (WithY)
-    for (int k = 0; k < c.entries(); ++k) sums[k] = V{};
+    for (int k = 0; k < (c.entries() + lanes - 1) / lanes * lanes; ++k) sums[k] = V{};
   int64_t u = first;
   for (; u + Lanes::width <= channels; u += Lanes::width) {
     const T *x = x_row + u, *x_dot = x_dot_row + (Tangent ? u : 0);
@@ -159,7 +170,7 @@ int64_t backward_path(const Path& path, const EdgeRow<T>& edge, int64_t first,
         const V x_i = simd_load<V>(x + i * x_step), wx = w * x_i;
         V r{};
         c.outputs_of(i, [&](int k, int at) {
-          r += m[at] * g[k];
+          r += m[at * edge_batch] * g[k];
           if constexpr (WithY) sums[at] += wx * g[k];
         });
         w_sum += x_i * r;
@@ -173,8 +184,8 @@ int64_t backward_path(const Path& path, const EdgeRow<T>& edge, int64_t first,
         wx_dot += w_dot * x_i;
         V r{}, r_dot{};
         c.outputs_of(i, [&](int k, int at) {
-          r += m[at] * g[k];
-          r_dot += m_dot[at] * g[k];
+          r += m[at * edge_batch] * g[k];
+          r_dot += m_dot[at * edge_batch] * g[k];
           if constexpr (WithY) sums[at] += wx_dot * g[k];
         });
         w_sum += x_i * r_dot;
@@ -187,8 +198,18 @@ int64_t backward_path(const Path& path, const EdgeRow<T>& edge, int64_t first,
     }
     simd_store(w_bar_row + u, w_sum);
   }
-  if constexpr (WithY)
-    for (int k = 0; k < c.entries(); ++k) m_bar[path.entry + k] = sums[k];
+  if constexpr (WithY) {
+    T* m_bar = edge.m_bar + path.entry * edge_batch;
+    for (int first_entry = 0; first_entry < c.entries(); first_entry += lanes) {
+      const V totals = Lanes::sums(sums + first_entry);
+      for (int k = first_entry; k < std::min(first_entry + lanes, c.entries()); ++k) {
+        if constexpr (lanes > 1)
+          m_bar[k * edge_batch] = totals[k - first_entry];
+        else
+          m_bar[k * edge_batch] += totals;
+      }
+    }
+  }
   return u;
 }
 

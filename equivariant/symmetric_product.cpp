@@ -34,6 +34,9 @@ Plan SymmetricPolynomials::plan(int degree) const {
 
 MonomialTree::MonomialTree(const SymmetricPolynomials& polynomials) {
   using Monomial = std::vector<int32_t>;
+  struct Entry {
+    int32_t out, slot;
+  };
   std::map<Monomial, std::vector<Entry>> all{{{}, {}}};  // with every prefix
   std::map<Monomial, std::vector<Monomial>> children_of;
   for (const auto& entry : polynomials.entries) {
@@ -51,10 +54,12 @@ MonomialTree::MonomialTree(const SymmetricPolynomials& polynomials) {
     std::sort(kin.begin(), kin.end());
     Parent parent{static_cast<int32_t>(children.size()), 0};
     for (const Monomial& monomial : kin) {
-      const std::vector<Entry>& own = all[monomial];
-      Child child{monomial.back(), -1, static_cast<int32_t>(entries.size()), 0};
-      entries.insert(entries.end(), own.begin(), own.end());
-      child.end = static_cast<int32_t>(entries.size());
+      Child child{monomial.back(), -1, static_cast<int32_t>(slots.size()), 0};
+      for (const Entry& entry : all[monomial]) {
+        outputs.push_back(entry.out);
+        slots.push_back(entry.slot);
+      }
+      child.end = static_cast<int32_t>(slots.size());
       if (children_of.count(monomial)) {
         child.parent = static_cast<int32_t>(queue.size());
         queue.push_back(monomial);
@@ -67,12 +72,11 @@ MonomialTree::MonomialTree(const SymmetricPolynomials& polynomials) {
 }
 
 struct SymmetricProductOp::Data {
-  SymmetricPolynomials polynomials;
-  MonomialTree tree;
+  SymmetricProgram program;
   std::vector<std::pair<int, Plan>> plans;  // by degree
-  explicit Data(SymmetricPolynomials given) : polynomials(std::move(given)), tree(polynomials) {
-    for (int degree = polynomials.degree(); degree >= 1; --degree) {
-      Plan plan = polynomials.plan(degree);
+  explicit Data(SymmetricPolynomials given) : program(std::move(given)) {
+    for (int degree = program.polynomials.degree(); degree >= 1; --degree) {
+      Plan plan = program.polynomials.plan(degree);
       if (plan.terms() > 0) plans.emplace_back(degree, std::move(plan));
     }
   }
@@ -153,7 +157,7 @@ Tensor SymmetricProductOp::composite(const Tensor& x, const Tensor& coefficients
 
 Tensor SymmetricProductOp::operator()(const Tensor& x, const Tensor& coefficients,
                                       const Segments& species) const {
-  const SymmetricPolynomials& sizes = data_->polynomials;
+  const SymmetricPolynomials& sizes = data_->program.polynomials;
   const Shape rows{species.size(), sizes.components * sizes.channels};
   const Shape slots{species.targets(), sizes.slots * sizes.channels};
   check(x.shape() == rows && coefficients.shape() == slots, "symmetric product: expected x ", rows,
@@ -166,7 +170,7 @@ Tensor SymmetricProductOp::operator()(const Tensor& x, const Tensor& coefficient
   auto data = data_;
   auto run = [data, species](const Tensors& t, SymmetricWanted wanted) {
     return arrays_of(symmetric_gradients(
-        data->polynomials, data->tree,
+        data->program,
         {t[0], t[1], t.size() > 2 ? t[2] : Tensor(), t.size() > 3 ? t[3] : Tensor(), species},
         wanted));
   };

@@ -30,9 +30,6 @@ struct SymmetricPolynomials {
 
 // The monomials as a tree: each is its parent times one component. Parents come before children.
 struct MonomialTree {
-  struct Entry {
-    int32_t out, slot;
-  };
   struct Child {
     int32_t factor;      // component of x
     int32_t parent;      // number among the parents, or -1: it has no children
@@ -43,7 +40,7 @@ struct MonomialTree {
   };
   std::vector<Parent> parents;  // the first is the constant 1
   std::vector<Child> children;
-  std::vector<Entry> entries;
+  std::vector<int32_t> outputs, slots;  // of the entries
   explicit MonomialTree(const SymmetricPolynomials& polynomials);
 };
 

@@ -3,47 +3,10 @@
 #include <algorithm>
 
 #include "core/parallel.h"
-#include "core/simd.h"
+#include "equivariant/symmetric_cubic.h"
 
 namespace casimir {
 namespace {
-
-// One vector of channels of a few nodes of one species: coefficients are loaded once for all.
-template <class T>
-struct Tile {
-  static constexpr int nodes = 4;
-  using V = typename Simd<T>::type;
-  V v[nodes];
-
-  // Copies by whole registers: g++ would copy the struct in halves, which loads then wait for.
-  Tile() : v{} {}
-  Tile(const Tile& other) { *this = other; }
-  Tile& operator=(const Tile& other) {
-    for (int n = 0; n < nodes; ++n) v[n] = other.v[n];
-    return *this;
-  }
-
-  void add(const Tile& a) {
-    for (int n = 0; n < nodes; ++n) v[n] += a.v[n];
-  }
-  void add_product(const V& c, const Tile& a) {
-    for (int n = 0; n < nodes; ++n) v[n] += c * a.v[n];
-  }
-  void add_product(const Tile& a, const Tile& b) {
-    for (int n = 0; n < nodes; ++n) v[n] += a.v[n] * b.v[n];
-  }
-  static Tile product(const Tile& a, const Tile& b) {
-    Tile c;
-    for (int n = 0; n < nodes; ++n) c.v[n] = a.v[n] * b.v[n];
-    return c;
-  }
-};
-template <class T>
-typename Tile<T>::V dot(const Tile<T>& a, const Tile<T>& b) {
-  typename Tile<T>::V sum = a.v[0] * b.v[0];
-  for (int n = 1; n < Tile<T>::nodes; ++n) sum += a.v[n] * b.v[n];
-  return sum;
-}
 
 // A block of rows of one species that one task works on, for one cache line of channels.
 struct Task {
@@ -54,9 +17,14 @@ struct Task {
 template <class T>
 class SymmetricKernel {
  public:
-  SymmetricKernel(const SymmetricPolynomials& polynomials, const MonomialTree& tree,
-                  const SymmetricOperands& in, SymmetricWanted wanted)
-      : p_(polynomials), tree_(tree), in_(in), wanted_(wanted) {}
+  SymmetricKernel(const SymmetricProgram& program, const SymmetricOperands& in,
+                  SymmetricWanted wanted)
+      : p_(program.polynomials),
+        tree_(program.tree),
+        cubic_(program.cubic.get()),
+        slots_(cubic_ ? cubic_->slots : tree_.slots),
+        in_(in),
+        wanted_(wanted) {}
 
   SymmetricGradients run() {
     SymmetricGradients out;
@@ -68,9 +36,7 @@ class SymmetricKernel {
     const std::vector<Task> tasks = make_tasks();
     parallel_for(static_cast<int64_t>(tasks.size()), 1, [&](int64_t begin, int64_t end) {
       Workspace work(*this);
-      for (int64_t t = begin; t < end; ++t)
-        for (int64_t u = 0; u < line && tasks[t].channel + u < channels; u += width)
-          run_task(work, tasks[t], tasks[t].channel + u, out);
+      for (int64_t t = begin; t < end; ++t) run_task(work, tasks[t], out);
     });
     return out;
   }
@@ -79,17 +45,20 @@ class SymmetricKernel {
   using V = typename Simd<T>::type;
   static constexpr int width = Simd<T>::width, nodes = Tile<T>::nodes;
   static constexpr int64_t line = 64 / sizeof(T);
+  static constexpr int parts = std::max<int>(1, line / width);  // registers in a cache line
 
   const SymmetricPolynomials& p_;
   const MonomialTree& tree_;
+  const CubicForm* cubic_;
+  const std::vector<int32_t>& slots_;
   const SymmetricOperands& in_;
   SymmetricWanted wanted_;
 
   struct Workspace {
-    std::vector<Tile<T>> x, x_dot, g;               // by component, by output
-    std::vector<Tile<T>> x_bar, g_bar;              // the same, results
-    std::vector<Tile<T>> product, product_dot;      // by parent; on the way down their adjoints
-    std::vector<V> coefficients, coefficients_bar;  // by entry
+    std::vector<Tile<T>> x, x_dot, g;           // by component, by output
+    std::vector<Tile<T>> x_bar, g_bar;          // the same, results
+    std::vector<Tile<T>> product, product_dot;  // by parent; on the way down their adjoints
+    std::vector<V> coefficients[parts], coefficients_bar[parts];  // in the order of their use
     explicit Workspace(const SymmetricKernel& k)
         : x(k.p_.components),
           x_dot(k.in_.x_dot.defined() ? x.size() : 0),
@@ -97,9 +66,10 @@ class SymmetricKernel {
           x_bar(x.size()),
           g_bar(g.size()),
           product(k.tree_.parents.size()),
-          product_dot(x_dot.empty() ? 0 : product.size()),
-          coefficients(k.tree_.entries.size()),
-          coefficients_bar(coefficients.size()) {}
+          product_dot(x_dot.empty() ? 0 : product.size()) {
+      for (auto* all : {&coefficients, &coefficients_bar})
+        for (auto& part : *all) part.resize(k.slots_.size());
+    }
   };
 
   // The gradient of the coefficients is a sum over all rows of a species, in one task.
@@ -137,6 +107,14 @@ class SymmetricKernel {
       }
     }
   }
+  // The next tile's cache lines, asked for early: the hardware does not foresee such strides.
+  void fetch(const Tensor& from, const int32_t* rows, int live, int64_t channel,
+             size_t count) const {
+    const T* data = from.array().template data<T>() + channel;
+    for (int n = 0; n < live; ++n)
+      for (size_t i = 0; i < count; ++i)
+        __builtin_prefetch(data + (rows[n] * count + i) * p_.channels);
+  }
   void unpack(const std::vector<Tile<T>>& from, const int32_t* rows, int live, int64_t u,
               Array& to) const {
     const int64_t count = static_cast<int64_t>(from.size()), channels = p_.channels;
@@ -152,14 +130,15 @@ class SymmetricKernel {
       }
     }
   }
-  // [slots, channels] of one species to entries in the order of their use, and back.
+  // [slots, channels] of one species in the order of their use, and back.
   void pack_coefficients(const Task& task, int64_t u, std::vector<V>& to) const {
     const int64_t used = std::min<int64_t>(width, p_.channels - u);
     const T* from =
         in_.coefficients.array().template data<T>() + task.species * p_.slots * p_.channels + u;
     for (size_t e = 0; e < to.size(); ++e) {
-      const T* slot = from + tree_.entries[e].slot * p_.channels;
       to[e] = V{};
+      if (slots_[e] < 0) continue;
+      const T* slot = from + slots_[e] * p_.channels;
       if (used == width) {
         to[e] = simd_load<V>(slot);
       } else {
@@ -173,58 +152,94 @@ class SymmetricKernel {
     T* out = to.data<T>() + task.species * p_.slots * p_.channels + u;
     for (int64_t s = 0; s < p_.slots; ++s) std::fill_n(out + s * p_.channels, used, T{0});
     for (size_t e = 0; e < from.size(); ++e)
-      for (int64_t k = 0; k < used; ++k) out[tree_.entries[e].slot * p_.channels + k] += from[e][k];
+      for (int64_t k = 0; k < used && slots_[e] >= 0; ++k)
+        out[slots_[e] * p_.channels + k] += from[e][k];
   }
 
-  void run_task(Workspace& work, const Task& task, int64_t u, SymmetricGradients& out) const {
-    pack_coefficients(task, u, work.coefficients);
-    if (wanted_.coefficients)
-      std::fill(work.coefficients_bar.begin(), work.coefficients_bar.end(), V{});
+  void run_task(Workspace& work, const Task& task, SymmetricGradients& out) const {
+    const int live_parts =
+        static_cast<int>((std::min(line, p_.channels - task.channel) + width - 1) / width);
+    for (int part = 0; part < live_parts; ++part) {
+      pack_coefficients(task, task.channel + part * width, work.coefficients[part]);
+      if (wanted_.coefficients)
+        std::fill(work.coefficients_bar[part].begin(), work.coefficients_bar[part].end(), V{});
+    }
     const int32_t* order = in_.species.order().data();
     for (int64_t first = task.begin; first < task.end; first += nodes) {
       const int32_t* rows = order + first;
       const int live = static_cast<int>(std::min<int64_t>(nodes, task.end - first));
-      pack(in_.x, rows, live, u, work.x);
-      if (in_.g.defined()) pack(in_.g, rows, live, u, work.g);
-      if (in_.x_dot.defined()) {
-        pack(in_.x_dot, rows, live, u, work.x_dot);
-        ascend<true>(work);
-        if (wanted_.x) descend<true>(work);
-      } else {
-        ascend<false>(work);
-        if (wanted_.x) descend<false>(work);
+      const int next = static_cast<int>(std::min<int64_t>(nodes, task.end - first - live));
+      fetch(in_.x, rows + live, next, task.channel, work.x.size());
+      if (in_.x_dot.defined()) fetch(in_.x_dot, rows + live, next, task.channel, work.x.size());
+      for (int part = 0; part < live_parts; ++part) {
+        const int64_t u = task.channel + part * width;
+        pack(in_.x, rows, live, u, work.x);
+        if (in_.g.defined()) pack(in_.g, rows, live, u, work.g);
+        if (in_.x_dot.defined()) {
+          pack(in_.x_dot, rows, live, u, work.x_dot);
+          run_tile<true>(work, part);
+        } else {
+          run_tile<false>(work, part);
+        }
+        if (wanted_.x) unpack(work.x_bar, rows, live, u, out.x);
+        if (wanted_.g) unpack(work.g_bar, rows, live, u, out.g);
       }
-      if (wanted_.x) unpack(work.x_bar, rows, live, u, out.x);
-      if (wanted_.g) unpack(work.g_bar, rows, live, u, out.g);
     }
-    if (wanted_.coefficients) unpack_coefficients(work.coefficients_bar, task, u, out.coefficients);
+    for (int part = 0; part < live_parts && wanted_.coefficients; ++part)
+      unpack_coefficients(work.coefficients_bar[part], task, task.channel + part * width,
+                          out.coefficients);
   }
 
   template <bool Tangent>
-  void ascend(Workspace& work) const {
+  void run_tile(Workspace& work, int part) const {
+    if (cubic_) return cubic<Tangent>(work, part);
+    ascend<Tangent>(work, part);
+    if (wanted_.x) descend<Tangent>(work, part);
+  }
+
+  template <bool Tangent>
+  void cubic(Workspace& work, int part) const {
+    const CubicOperands<T> in{work.x.data(),
+                              work.x_dot.data(),
+                              work.g.data(),
+                              work.coefficients[part].data(),
+                              work.g_bar.data(),
+                              work.x_bar.data(),
+                              work.coefficients_bar[part].data()};
+    if (!wanted_.x)
+      return wanted_.coefficients ? run_cubic<T, Tangent, false, true>(*cubic_, in)
+                                  : run_cubic<T, Tangent, false, false>(*cubic_, in);
+    std::fill(work.x_bar.begin(), work.x_bar.end(), Tile<T>());
+    wanted_.coefficients ? run_cubic<T, Tangent, true, true>(*cubic_, in)
+                         : run_cubic<T, Tangent, true, false>(*cubic_, in);
+  }
+
+  template <bool Tangent>
+  void ascend(Workspace& work, int part) const {
     if (wanted_.g)
-      wanted_.coefficients ? ascend<Tangent, true, true>(work) : ascend<Tangent, true, false>(work);
+      wanted_.coefficients ? ascend<Tangent, true, true>(work, part)
+                           : ascend<Tangent, true, false>(work, part);
     else
-      wanted_.coefficients ? ascend<Tangent, false, true>(work)
-                           : ascend<Tangent, false, false>(work);
+      wanted_.coefficients ? ascend<Tangent, false, true>(work, part)
+                           : ascend<Tangent, false, false>(work, part);
   }
 
   // Every monomial from its parent; with it g_bar += C q and C_bar += g q (or q's derivative).
   // Pointers are taken out of their vectors because stores of V might change those, for all the
   // compiler knows.
   template <bool Tangent, bool Value, bool Coefficients>
-  void ascend(Workspace& work) const {
+  void ascend(Workspace& work, int part) const {
     const MonomialTree::Parent* parents = tree_.parents.data();
     const MonomialTree::Child* children = tree_.children.data();
-    const MonomialTree::Entry* entries = tree_.entries.data();
+    const int32_t* outputs = tree_.outputs.data();
     const Tile<T>* x = work.x.data();
     const Tile<T>* x_dot = work.x_dot.data();
     const Tile<T>* g = work.g.data();
     Tile<T>* products = work.product.data();
     Tile<T>* products_dot = work.product_dot.data();
     Tile<T>* g_bar = work.g_bar.data();
-    const V* c = work.coefficients.data();
-    V* c_bar = work.coefficients_bar.data();
+    const V* c = work.coefficients[part].data();
+    V* c_bar = work.coefficients_bar[part].data();
 
     for (int n = 0; n < nodes; ++n) products[0].v[n] = V{} + T{1};
     if constexpr (Tangent) products_dot[0] = Tile<T>();
@@ -244,8 +259,8 @@ class SymmetricKernel {
         }
         if constexpr (Value || Coefficients)
           for (int32_t e = child.begin; e < child.end; ++e) {
-            if constexpr (Value) g_bar[entries[e].out].add_product(c[e], q);
-            if constexpr (Coefficients) c_bar[e] += dot(g[entries[e].out], q);
+            if constexpr (Value) g_bar[outputs[e]].add_product(c[e], q);
+            if constexpr (Coefficients) c_bar[e] += dot(g[outputs[e]], q);
           }
       }
     }
@@ -253,10 +268,10 @@ class SymmetricKernel {
 
   // Adjoints of the monomials from their children, and x_bar (or its derivative along x_dot).
   template <bool Tangent>
-  void descend(Workspace& work) const {
+  void descend(Workspace& work, int part) const {
     const MonomialTree::Parent* parents = tree_.parents.data();
     const MonomialTree::Child* children = tree_.children.data();
-    const MonomialTree::Entry* entries = tree_.entries.data();
+    const int32_t* outputs = tree_.outputs.data();
     const Tile<T>* x = work.x.data();
     const Tile<T>* x_dot = work.x_dot.data();
     const Tile<T>* g = work.g.data();
@@ -264,7 +279,7 @@ class SymmetricKernel {
     Tile<T>* adjoint = work.product.data();
     Tile<T>* adjoint_dot = work.product_dot.data();
     Tile<T>* x_bar = work.x_bar.data();
-    const V* c = work.coefficients.data();
+    const V* c = work.coefficients[part].data();
 
     std::fill_n(x_bar, work.x_bar.size(), Tile<T>());
     for (size_t p = tree_.parents.size(); p-- > 0;) {
@@ -274,7 +289,7 @@ class SymmetricKernel {
       for (int32_t k = parents[p].begin; k < parents[p].end; ++k) {
         const MonomialTree::Child child = children[k];
         Tile<T> s;
-        for (int32_t e = child.begin; e < child.end; ++e) s.add_product(c[e], g[entries[e].out]);
+        for (int32_t e = child.begin; e < child.end; ++e) s.add_product(c[e], g[outputs[e]]);
         if (child.parent >= 0) s.add(adjoint[child.parent]);
         sum.add_product(s, x[child.factor]);
         if constexpr (Tangent) {
@@ -296,12 +311,16 @@ class SymmetricKernel {
 
 }  // namespace
 
-SymmetricGradients symmetric_gradients(const SymmetricPolynomials& polynomials,
-                                       const MonomialTree& tree, const SymmetricOperands& in,
+SymmetricProgram::SymmetricProgram(SymmetricPolynomials given)
+    : polynomials(std::move(given)), tree(polynomials) {
+  if (auto form = CubicForm::of(polynomials))
+    cubic = std::make_shared<const CubicForm>(std::move(*form));
+}
+
+SymmetricGradients symmetric_gradients(const SymmetricProgram& program, const SymmetricOperands& in,
                                        SymmetricWanted wanted) {
-  return visit_float("symmetric product", in.x.dtype(), [&]<class T>(T) {
-    return SymmetricKernel<T>(polynomials, tree, in, wanted).run();
-  });
+  return visit_float("symmetric product", in.x.dtype(),
+                     [&]<class T>(T) { return SymmetricKernel<T>(program, in, wanted).run(); });
 }
 
 }  // namespace casimir

@@ -5,12 +5,22 @@
 
 namespace casimir {
 
+struct CubicForm;
+
 // Operands of S = sum over nodes of g . product(x, C). x_dot is a direction of x, or absent. All on
 // the CPU.
 struct SymmetricOperands {
   Tensor x, coefficients, g, x_dot;
   Segments species;
 };
+// The polynomials in the forms that the kernels walk through.
+struct SymmetricProgram {
+  SymmetricPolynomials polynomials;
+  MonomialTree tree;
+  std::shared_ptr<const CubicForm> cubic;  // where there is one
+  explicit SymmetricProgram(SymmetricPolynomials given);
+};
+
 struct SymmetricWanted {
   bool x = false, coefficients = false, g = false;
 };
@@ -19,8 +29,7 @@ struct SymmetricGradients {
 };
 // The gradients of S; with a direction their derivatives along it. Without g only that of g, the
 // product itself, can be wanted.
-SymmetricGradients symmetric_gradients(const SymmetricPolynomials& polynomials,
-                                       const MonomialTree& tree, const SymmetricOperands& in,
+SymmetricGradients symmetric_gradients(const SymmetricProgram& program, const SymmetricOperands& in,
                                        SymmetricWanted wanted);
 
 }  // namespace casimir

@@ -66,6 +66,13 @@ TEST_CASE("checkpoint: a state that cannot be read is a data error that names th
   std::string text = message_of<DataError>([] { TrainState::parse("{\"step\": 1}", "a.ckpt"); });
   CHECK(text.starts_with("a.ckpt: its state: "));
   CHECK(text.find("key 'epoch' not found") != std::string::npos);
+  const std::string good = TrainState().json();
+  for (const char* count : {"1.5", "1e+24", "true", "18446744073709551615", "\"1\""}) {
+    std::string bad = good;
+    bad.replace(bad.find("\"step\":0") + 7, 1, count);
+    CHECK(message_of<DataError>([&] { TrainState::parse(bad, "a.ckpt"); }) ==
+          "a.ckpt: its state: 'step' is " + std::string(count) + ", not a whole number");
+  }
 }
 
 TEST_CASE("checkpoint: written and read, the newest ones kept, last and best named") {

@@ -161,8 +161,9 @@ TEST_CASE("commands: a dry run writes nothing") {
 
 TEST_CASE("commands: train writes the run where it says") {
   const TemporaryFolder& folder = trained();
-  for (const char* file : {"model.safetensors", "config.yaml", "resolved.yaml", "run.json",
-                           "train.log", "metrics.jsonl", "lcurve.csv", "checkpoints/last.ckpt"})
+  for (const char* file :
+       {"model.safetensors", "config.yaml", "resolved.yaml", "run.json", "train.log",
+        "metrics.jsonl", "lcurve.csv", "checkpoints/last.ckpt", "events.out.tfevents.0.casimir"})
     CHECK_MESSAGE(fs::exists(folder / ("runs/small/" + std::string(file))), file);
   CHECK(content_of(folder / "runs/small/config.yaml") == small_yaml);
   Outcome outcome =

@@ -9,7 +9,9 @@
 
 #include "core/files.h"
 #include "core/parallel.h"
+#include "core/tensorboard.h"
 #include "tests/training_run.h"
+#include "trainers/run_log.h"
 
 namespace {
 
@@ -82,7 +84,7 @@ TEST_CASE("durability: the lines that a checkpoint counts on are on the disk bef
   auto begin = found.begin();
   for (auto at = found.begin(); at != found.end(); ++at) {
     if (!at->starts_with("rename step-") || !at->ends_with(".ckpt")) continue;
-    for (const char* file : {"metrics.jsonl", "lcurve.csv", "timing.jsonl"}) {
+    for (const char* file : {"metrics.jsonl", "lcurve.csv", "timing.jsonl", event_file_name}) {
       CAPTURE(file);
       CHECK(std::find(begin, at, std::string("fdatasync ") + file) != at);
     }
@@ -90,4 +92,15 @@ TEST_CASE("durability: the lines that a checkpoint counts on are on the disk bef
     ++checkpoints;
   }
   CHECK(checkpoints == 4);  // at the start, and after each epoch
+}
+
+TEST_CASE("durability: the lines after the last checkpoint are gone before the run goes on") {
+  TemporaryFolder folder;
+  const std::string path = folder / "metrics.jsonl";
+  write_file_atomic(path, "step 1\nstep 2\nstep 3\n");
+  AppendFile lines(path, 7);
+  CHECK(read_file(path) == "step 1\n");
+  lines.write("again 2\n");
+  CHECK(read_file(path) == "step 1\nagain 2\n");
+  CHECK(lines.length() == 15);
 }

@@ -2,6 +2,8 @@
 // gradients of orders 1 to 3, in f64 and f32, for irreps of real models and awkward ones.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "autograd/gradcheck.h"
 #include "equivariant/layers.h"
 #include "equivariant/symmetric_basis.h"
@@ -79,7 +81,8 @@ struct SymmetricCase {
   int64_t channels;
 };
 const std::vector<SymmetricCase> symmetric_cases{
-    {3, 3, 1, 16}, {3, 2, 2, 20}, {2, 4, 0, 5}, {1, 1, 1, 3}};
+    {3, 3, 1, 16}, {3, 2, 2, 20}, {2, 4, 0, 5},
+    {1, 1, 1, 3},  {3, 3, 0, 20}, {2, 2, 0, 5}};  // one output of degree 3 at most: a cubic form
 
 SymmetricProblem symmetric_problem(const SymmetricCase& c, DType dtype) {
   SymmetricPolynomials sum;
@@ -112,6 +115,25 @@ TEST_CASE("fused convolution: its definition's values and gradients of orders 1 
       ConvolutionProblem single = convolution_problem(c, DType::f32);
       check_equal(single.fused(), single.definition(), single.inputs, wanted, 1e-5);
     }
+}
+
+TEST_CASE("fused convolution: an output of two paths, and one of none") {
+  ConvolutionProblem p =
+      convolution_problem({"16x0e+16x0e", 1, "1x0e+1x1o"}, DType::f64);  // four paths
+  ConvolutionPaths paths = p.layer.op.paths();
+  REQUIRE(paths.paths.size() == 4);
+  const auto same_shape = [&](const auto& path) { return path.d_out == paths.paths[0].d_out; };
+  std::find_if(paths.paths.begin() + 1, paths.paths.end(), same_shape)->out = paths.paths[0].out;
+  p.layer.op = ConvolutionOp(paths);
+  check_equal(p.fused(), p.definition(), p.inputs, {0, 1, 2}, 1e-12);
+
+  ConvolutionProblem one = convolution_problem({"16x0e+16x0e", 0, "1x0e"}, DType::f64);
+  paths = one.layer.op.paths();
+  REQUIRE(paths.paths.size() == 2);
+  paths.paths[1].out = paths.paths[0].out = 0;
+  paths.width_out = 16;
+  one.layer.op = ConvolutionOp(paths);
+  check_equal(one.fused(), one.definition(), one.inputs, {0, 1, 2}, 1e-12);
 }
 
 TEST_CASE("fused convolution: derivatives to order three against differences") {
@@ -170,8 +192,10 @@ TEST_CASE("fused symmetric product: its definition's values and gradients of ord
 }
 
 TEST_CASE("fused symmetric product: derivatives to order three against differences") {
-  SymmetricProblem p = symmetric_problem({2, 3, 1, 3}, DType::f64);
-  CHECK(gradcheck(p.fused(), p.inputs, {.order = 3}) < 1e-6);
+  for (int l_out : {0, 1}) {
+    SymmetricProblem p = symmetric_problem({2, 3, l_out, 3}, DType::f64);
+    CHECK(gradcheck(p.fused(), p.inputs, {.order = 3}) < 1e-6);
+  }
 }
 
 TEST_CASE("fused symmetric product: same bits for any number of threads, poisoned memory") {

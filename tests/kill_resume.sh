@@ -27,10 +27,32 @@ train:
   stage_two: {start_epoch: 4}
 YAML
 
+# An event file without what the clock decides: records are length, checksum, wall time (after one
+# byte), the rest, checksum.
+events() {
+  od -An -v -w1 -tu1 "$1"/events.out.tfevents.* | awk '
+    { byte[NR] = $1 }
+    END {
+      for (at = 1; at <= NR; at += 16 + size) {
+        size = byte[at] + 256 * byte[at + 1]
+        print "record", size
+        for (i = at + 21; i < at + 12 + size; i++) print byte[i]
+      }
+      if (at != NR + 1) print "cut short"
+    }'
+}
+# same RUN: it ended with the bytes of the uninterrupted one.
+same() {
+  for file in model.safetensors metrics.jsonl lcurve.csv; do cmp "whole/$file" "$1/$file" || return 1; done
+  cmp <(events whole) <(events "$1") || { echo "in the event file of $1"; return 1; }
+}
+
 milliseconds() { echo $(($(date +%s%N) / 1000000)); }
 begin=$(milliseconds)
 "$program" train run.yaml --run-dir whole >whole.log
 whole=$(($(milliseconds) - begin))
+records=$(events whole | grep -c '^record')
+[ "$records" -eq 7 ] || { echo "$records records in whole's event file, not a start and 6 epochs"; exit 1; }
 steps=$(tail -n 1 whole/metrics.jsonl | sed 's/.*"step": \([0-9]*\).*/\1/')
 begin=$(milliseconds)
 "$program" train run.yaml --run-dir whole >>whole.log
@@ -63,9 +85,7 @@ while [ "$done" -lt "$kills" ]; do
       break
     fi
   done
-  for file in model.safetensors metrics.jsonl lcurve.csv; do
-    cmp "whole/$file" "$run/$file" || { cat "$run.log"; exit 1; }
-  done
+  same "$run" || { cat "$run.log"; exit 1; }
   left=$(find "$run" -name '*.tmp*')
   [ -z "$left" ] || { echo "half-written files are left: $left"; exit 1; }
   resumes=$((resumes + $(grep -c '^resumed' "$run.log" || true)))
@@ -90,12 +110,12 @@ for signal in TERM INT USR1; do
   mv "$run.log" "$run.$signal.log"
 done
 "$program" train run.yaml --run-dir "$run" >>"$run.log"
-for file in model.safetensors metrics.jsonl lcurve.csv; do cmp "whole/$file" "$run/$file"; done
+same "$run"
 echo "$run: exit code 75 for SIGTERM, SIGINT and SIGUSR1, then the same bytes"
 
 for threads in 1 2 4; do
   run=threads$threads
   "$program" train run.yaml --run-dir "$run" --threads "$threads" >"$run.log"
-  for file in model.safetensors metrics.jsonl lcurve.csv; do cmp "whole/$file" "$run/$file"; done
+  same "$run"
 done
 echo "1, 2 and 4 threads: the same bytes"

@@ -73,6 +73,16 @@ TEST_CASE("loader: seek gives the batches that an uninterrupted run sees") {
   }
 }
 
+TEST_CASE("loader: seek throws away what was prepared before it") {
+  std::vector<Sample> samples = crystals(17);
+  BatchOptions options{.batch_size = 5, .seed = 3};
+  Loader loader(samples, options, 3);
+  loader.next();
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));  // until three batches lie ready
+  loader.seek(1, 2);
+  CHECK(loader.next().samples == plan_batches(samples, options, 1)[2]);
+}
+
 TEST_CASE("loader: the end of an epoch is the start of the next") {
   std::vector<Sample> samples = crystals(10);
   Loader loader(samples, {.batch_size = 5, .seed = 3});

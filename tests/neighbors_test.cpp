@@ -1,7 +1,6 @@
 #include "datasets/neighbors.h"
 
 #include <doctest/doctest.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <cmath>
@@ -303,38 +302,4 @@ TEST_CASE("neighbors: what cannot be searched is named") {
   CHECK(message_of<DataError>([&] { find_neighbors(r, {}, {}, 5); }) ==
         "find_neighbors: atom 1 lies 1e+15 A from atom 0");
   CHECK(message_of<Error>([&] { find_neighbors(r, {}, {}, -1); }) == "find_neighbors: r_max is -1");
-}
-
-TEST_SUITE("slow") {
-  TEST_CASE("neighbors: the time per atom does not grow") {
-    auto user_seconds = [] {  // pages of memory fresh from the system are not the search's time
-      rusage usage;
-      getrusage(RUSAGE_SELF, &usage);
-      return static_cast<double>(usage.ru_utime.tv_sec) + 1e-6 * usage.ru_utime.tv_usec;
-    };
-    set_num_threads(1);
-    constexpr int sizes = 3;
-    const int64_t repeats[sizes] = {5, 11, 23};  // 1 000, 10 648 and 97 336 atoms
-    double per_atom[sizes] = {1e9, 1e9, 1e9};
-    Random random(random_key(5, "neighbors"));
-    for (int round = 0; round < 5; ++round)
-      for (int size = 0; size < sizes; ++size) {
-        int64_t m = repeats[size];
-        Frame crystal = silicon_crystal({m, m, m});
-        for (Vec3& r : crystal.positions)
-          for (double& x : r) x += 0.1 * random.normal();
-        auto n = static_cast<double>(crystal.size());
-        int calls = static_cast<int>(100000 / n) + 1;
-        double start = user_seconds();
-        for (int i = 0; i < calls; ++i)
-          find_neighbors(crystal.positions, crystal.cell, crystal.pbc, 6);
-        per_atom[size] = std::min(per_atom[size], (user_seconds() - start) / calls / n);
-      }
-    set_num_threads(0);
-    MESSAGE("user us per atom at 1 000, 10 648, 97 336 atoms: "
-            << 1e6 * per_atom[0] << ", " << 1e6 * per_atom[1] << ", " << 1e6 * per_atom[2]);
-    CHECK(per_atom[1] < 1.15 * per_atom[0]);
-    CHECK(per_atom[2] < 1.15 * per_atom[0]);
-    CHECK(per_atom[2] * 97336 < 0.5);
-  }
 }

@@ -98,6 +98,9 @@ struct Setup {
     size_t next = 0;
     return fill(shape, [&] { return 0.1 * static_cast<double>(order[next++]); });
   }
+  Tensor digits(Shape shape) {
+    return fill(shape, [&] { return static_cast<double>(random.below(3)); });
+  }
   Tensor bits(Shape shape) {
     std::vector<uint8_t> values(shape.size());
     for (uint8_t& value : values) value = static_cast<uint8_t>(random.below(2));

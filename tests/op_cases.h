@@ -48,6 +48,10 @@ inline const Draw between_distinct = [](Setup& s, Shape shape) {
   return shift(x, 0.05);
 };
 
+// Values of which many are equal to one of another draw: a comparison shows what it does with
+// those.
+inline const Draw some_equal = [](Setup& s, Shape shape) { return s.digits(shape); };
+
 inline void add_binary(std::vector<OpCase>& table) {
   table.push_back(binary("add", add, [](double a, double b) { return a + b; }));
   table.push_back(binary("sub", sub, [](double a, double b) { return a - b; }));
@@ -60,14 +64,13 @@ inline void add_binary(std::vector<OpCase>& table) {
   table.push_back(binary(
       "minimum", minimum, [](double a, double b) { return std::min(a, b); }, between_distinct));
   const CaseOptions comparison{.order = 0};
-  table.push_back(binary("less", less, std::less<double>(), any, comparison));
-  table.push_back(binary("less_equal", less_equal, std::less_equal<double>(), any, comparison));
-  table.push_back(binary("greater", greater, std::greater<double>(), any, comparison));
+  table.push_back(binary("less", less, std::less<double>(), some_equal, comparison));
   table.push_back(
-      binary("greater_equal", greater_equal, std::greater_equal<double>(), any, comparison));
-  table.push_back(binary(
-      "equal", equal, std::equal_to<double>(),
-      [](Setup& s, Shape shape) { return s.distinct(shape); }, comparison));
+      binary("less_equal", less_equal, std::less_equal<double>(), some_equal, comparison));
+  table.push_back(binary("greater", greater, std::greater<double>(), some_equal, comparison));
+  table.push_back(
+      binary("greater_equal", greater_equal, std::greater_equal<double>(), some_equal, comparison));
+  table.push_back(binary("equal", equal, std::equal_to<double>(), some_equal, comparison));
   table.push_back({"where",
                    "same shape",
                    [](Setup& s) {

@@ -113,11 +113,14 @@ inline void add_contract(std::vector<OpCase>& table) {
 // mix().
 
 inline MixPlan small_mix_plan() {
-  MixPlan plan;  // two inputs into one block, then a block of its own
-  plan.instructions = {{0, 2, 0, 3, 3, 0, 0.5}, {6, 2, 0, 3, 3, 6, 0.5}, {12, 4, 9, 2, 1, 12, 2.0}};
-  plan.width_in = 16;
+  MixPlan plan;  // three inputs into one block, one with a factor of its own; then another block
+  plan.instructions = {{0, 2, 0, 3, 3, 0, 0.5},
+                       {6, 2, 0, 3, 3, 6, 0.5},
+                       {12, 2, 0, 3, 3, 12, -0.25},
+                       {18, 4, 9, 2, 1, 18, 2.0}};
+  plan.width_in = 22;
   plan.width_out = 11;
-  plan.weight_size = 20;
+  plan.weight_size = 26;
   return plan;
 }
 
@@ -145,7 +148,7 @@ inline void add_mix(std::vector<OpCase>& table) {
     auto make_mix = [=](Setup& s) {
       const Segments species = species_of(s);
       return Problem{
-          {s.normal({s.rows, 16}), s.normal({grouped ? 4 : 1, 20})},
+          {s.normal({s.rows, plan.width_in}), s.normal({grouped ? 4 : 1, plan.weight_size})},
           [=](const Tensors& x) { return Tensors{mix(plan, x[0], x[1], species)}; },
           [=](const Naives& x) {
             Naive out(Shape{x[0].shape[0], 11});
@@ -161,10 +164,10 @@ inline void add_mix(std::vector<OpCase>& table) {
     auto make_outer = [=](Setup& s) {
       const Segments species = species_of(s);
       return Problem{
-          {s.normal({s.rows, 16}), s.normal({s.rows, 11})},
+          {s.normal({s.rows, plan.width_in}), s.normal({s.rows, 11})},
           [=](const Tensors& x) { return Tensors{mix_outer(plan, x[0], x[1], species)}; },
           [=](const Naives& x) {
-            Naive out(Shape{grouped ? 4 : 1, 20});
+            Naive out(Shape{grouped ? 4 : 1, plan.weight_size});
             for (int64_t n = 0; n < x[0].shape[0]; ++n)
               each_mix(plan, [&](int64_t in, int64_t w, int64_t to, double factor) {
                 out.at({group(species, n), w}) += factor * x[0].at({n, in}) * x[1].at({n, to});

@@ -2,9 +2,12 @@
 // the gradient of the loss.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "autograd/gradcheck.h"
 #include "core/parallel.h"
 #include "tests/random_models.h"
+#include "trainers/evaluate.h"
 
 using namespace casimir;
 
@@ -73,6 +76,26 @@ TEST_CASE("potential: equivariance errors are at most 1e-12 in f64 and 1e-5 in f
   for (const auto& [name, model] : random_models("float32")) {
     CAPTURE(name);
     CHECK(largest(check_symmetry(model, frames, 1)) < 1e-5);
+  }
+}
+
+TEST_CASE("potential: every atom adds its element's E0 and the shift, which act on nothing else") {
+  MaceConstants others = small_constants;
+  others.shift += 0.25;
+  others.atomic_energies[2] += 1.5;
+  std::vector<Frame> frames = check_structures(small_elements, 3, 9);
+  for (const ModelOptions& options : {mace_options("6x0e+6x1o"), nequip_options("natural")}) {
+    CAPTURE(options.kind);
+    const auto before =
+        evaluate_frames(make_model(options, small_constants, 7), frames).predictions;
+    const auto after = evaluate_frames(make_model(options, others, 7), frames).predictions;
+    for (size_t i = 0; i < frames.size(); ++i) {
+      const std::vector<int>& numbers = frames[i].numbers;
+      const double oxygens = static_cast<double>(std::count(numbers.begin(), numbers.end(), 8));
+      const double expected = 0.25 * static_cast<double>(numbers.size()) + 1.5 * oxygens;
+      CHECK(after[i].energy - before[i].energy == doctest::Approx(expected).epsilon(1e-9));
+      CHECK(after[i].forces == before[i].forces);
+    }
   }
 }
 

@@ -26,6 +26,16 @@ double number(const Json& json) {
   return json.is_null() ? std::numeric_limits<double>::infinity() : json.get<double>();
 }
 
+// A count: JSON's own conversion would cut off a fraction, and has no answer to 1e24.
+int64_t whole(const Json& json, const std::string& key) {
+  const Json& value = json.at(key);
+  check<DataError>(value.is_number_integer() &&
+                       (!value.is_number_unsigned() ||
+                        value.get<uint64_t>() <= uint64_t(std::numeric_limits<int64_t>::max())),
+                   "'", key, "' is ", value.dump(), ", not a whole number");
+  return value.get<int64_t>();
+}
+
 // Shows an options struct and writes down its values as text by dotted key.
 class SettingsWriter : public Fields {
  public:
@@ -95,26 +105,31 @@ TrainState TrainState::parse(const std::string& text, const std::string& source)
   try {
     Json json = Json::parse(text);
     TrainState state;
-    state.step = json.at("step");
-    state.epoch = json.at("epoch");
-    state.batch = json.at("batch");
-    state.stage = json.at("stage");
-    state.second_epoch = json.at("second_epoch");
+    state.step = whole(json, "step");
+    state.epoch = whole(json, "epoch");
+    state.batch = whole(json, "batch");
+    const int64_t stage = whole(json, "stage");
+    check<DataError>(stage == 1 || stage == 2, "'stage' is ", stage, ", not 1 or 2");
+    state.stage = static_cast<int>(stage);
+    state.second_epoch = whole(json, "second_epoch");
     state.lr = json.at("lr");
     state.best = number(json.at("best"));
-    state.best_epoch = json.at("best_epoch");
-    state.best_step = json.at("best_step");
-    state.bad = json.at("bad");
+    state.best_epoch = whole(json, "best_epoch");
+    state.best_step = whole(json, "best_step");
+    state.bad = whole(json, "bad");
     state.stopped = json.at("stopped");
     const Json& schedule = json.at("schedule");
-    state.schedule = {number(schedule.at("best")), schedule.at("factor"), schedule.at("bad")};
+    state.schedule = {number(schedule.at("best")), schedule.at("factor"), whole(schedule, "bad")};
     state.loss_sum = json.at("loss_sum");
     state.gradient_norm_sum = json.at("gradient_norm_sum");
-    state.graphs = json.at("graphs");
-    state.clipped = json.at("clipped");
-    state.lengths = json.at("lengths").get<std::map<std::string, int64_t>>();
+    state.graphs = whole(json, "graphs");
+    state.clipped = whole(json, "clipped");
+    const Json& lengths = json.at("lengths");
+    for (const auto& item : lengths.items()) state.lengths[item.key()] = whole(lengths, item.key());
     return state;
   } catch (const Json::exception& error) {
+    fail<DataError>(source, ": its state: ", error.what());
+  } catch (const DataError& error) {
     fail<DataError>(source, ": its state: ", error.what());
   }
 }

@@ -28,7 +28,7 @@ struct TrainState {
   // Sums over the batches of this epoch.
   double loss_sum = 0, gradient_norm_sum = 0;
   int64_t graphs = 0, clipped = 0;
-  // Lengths of the files that go on: metrics.jsonl, lcurve.csv, timing.jsonl.
+  // Lengths of the files that go on: metrics.jsonl, lcurve.csv, timing.jsonl, the event file.
   std::map<std::string, int64_t> lengths;
 
   std::string json() const;

@@ -52,7 +52,7 @@ Interrupted? Give the same command again: it goes on where it stopped, to the sa
 Commands:
 
   train CONFIG [key=value ...]   train the potential that a YAML file describes
-  evaluate MODEL DATA...         energy, force and stress errors; predictions with --predictions
+  evaluate MODEL... DATA...      energy, force and stress errors; predictions with --predictions
   info FILE                      what a model, checkpoint, run or data set holds
   check MODEL [DATA]             test a model against what must hold; ends with 0 only if all does
   data make silicon --out FILE   a data set from the built-in Stillinger-Weber potential

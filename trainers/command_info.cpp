@@ -145,17 +145,6 @@ void print_run(const InfoCommand& command, const Console& console) {
   print_checkpoint(command, checkpoints.front(), console);
 }
 
-enum class Content { safetensors, frames };
-
-// A safetensors file starts with the length of its header and then '{'; a cut one is known by name.
-Content content_of(const std::string& path) {
-  const std::string bytes = read_file(path);
-  if (bytes.size() > 8 && bytes[8] == '{') return Content::safetensors;
-  const std::string extension = fs::path(path).extension().string();
-  return extension == ".safetensors" || extension == ".ckpt" ? Content::safetensors
-                                                             : Content::frames;
-}
-
 }  // namespace
 
 int info_command(const InfoCommand& command, const Console& console) {
@@ -166,7 +155,7 @@ int info_command(const InfoCommand& command, const Console& console) {
   std::error_code fault;
   if (fs::is_directory(command.path, fault)) {
     print_run(command, console);
-  } else if (content_of(command.path) == Content::frames) {
+  } else if (!is_safetensors(command.path)) {
     console.out << data_summary(command.path, read_extxyz(command.path, command.keys));
   } else {
     const Safetensors file = read_safetensors(command.path);

@@ -115,18 +115,22 @@ void add_evaluate(CLI::App& program, Run& run) {
                           "Examples:\n"
                           "  casimir evaluate runs/quickstart test.xyz\n"
                           "  casimir evaluate model.safetensors a.xyz b.xyz.gz --json errors.json\n"
-                          "  casimir evaluate model.safetensors new.xyz --predictions out.xyz");
+                          "  casimir evaluate model.safetensors new.xyz --predictions out.xyz\n"
+                          "  casimir evaluate runs/a runs/b runs/c test.xyz    a committee: errors "
+                          "of the mean, spread");
   auto command = std::make_shared<EvaluateCommand>();
   app->add_option("MODEL", command->model, "model file, or the folder of a run")
       ->required()
       ->type_name("");
-  app->add_option("DATA", command->data, "extended XYZ files, plain or .gz")
+  app->add_option("DATA", command->data, "further models, then extended XYZ files, plain or .gz")
       ->required()
       ->type_name("");
   text_option(app, "--index", command->index, "frames of each file: 0:100, ::10, -5:", "SLICE");
   text_option(app, "--json", command->json, "write the errors there", "FILE");
   text_option(app, "--predictions", command->predictions,
-              "write the frames with casimir_energy, casimir_forces, casimir_stress", "FILE");
+              "write the frames with casimir_energy, casimir_forces, casimir_stress (and, of "
+              "several models, casimir_energy_std, casimir_forces_std)",
+              "FILE");
   integer_option(
       app, "--batch-size", 1, 1000000, [=](int64_t n) { command->batch_size = n; },
       "frames per batch (by the number of edges)");

@@ -42,8 +42,8 @@ struct TrainCommand {
 int train_command(const TrainCommand& command, const Console& console);
 
 struct EvaluateCommand {
-  std::string model;  // file, or the folder of a run
-  std::vector<std::string> data;
+  std::string model;              // file, or the folder of a run
+  std::vector<std::string> data;  // after any further models, with which it is a committee
   std::string index = ":";
   ExtxyzKeys keys;
   std::string json, predictions;  // files to write; empty: none
@@ -86,6 +86,9 @@ std::string version_text();      // casimir --version
 std::string kernels_text();
 int help_command(const std::string& topic, const Console& console);
 
+// Whether a file starts as safetensors do, with the length of a header and '{'; a cut or missing
+// one is known by its name.
+bool is_safetensors(const std::string& path);
 // The model file that `path` names: itself, or model.safetensors of a run's folder.
 std::string model_file_of(const std::string& path);
 

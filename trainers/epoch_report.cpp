@@ -4,6 +4,7 @@
 
 #include <ctime>
 
+#include "core/tensorboard.h"
 #include "trainers/run_log.h"
 
 namespace casimir {
@@ -53,24 +54,39 @@ std::string EpochReport::console_line() const {
   return best ? text + "  *best*" : text;
 }
 
+std::vector<std::pair<std::string, std::optional<double>>> EpochReport::numbers() const {
+  std::vector<std::pair<std::string, std::optional<double>>> numbers{
+      {"epoch", epoch},    {"step", step}, {"stage", stage},
+      {"lr", lr},          {"loss", loss}, {"gradient_norm", gradient_norm},
+      {"clipped", clipped}};
+  if (!valid_loss) return numbers;
+  numbers.emplace_back("valid_loss", *valid_loss);
+  auto add = [&](const char* key, const ErrorSum& sum, double value) {
+    numbers.emplace_back(key, sum.count ? std::optional(1000 * value) : std::nullopt);
+  };
+  add("valid_energy_rmse_mev", valid.energy, valid.energy.rmse());
+  add("valid_energy_mae_mev", valid.energy, valid.energy.mae());
+  add("valid_energy_rmse_mev_per_atom", valid.energy_per_atom, valid.energy_per_atom.rmse());
+  add("valid_forces_rmse_mev_per_a", valid.forces, valid.forces.rmse());
+  add("valid_forces_mae_mev_per_a", valid.forces, valid.forces.mae());
+  add("valid_stress_rmse_mev_per_a3", valid.stress, valid.stress.rmse());
+  return numbers;
+}
+
 std::string EpochReport::metrics_json() const {
-  std::string text = fmt::format(
-      "{{\"epoch\": {}, \"step\": {}, \"stage\": {}, \"lr\": {}, \"loss\": {}, "
-      "\"gradient_norm\": {}, \"clipped\": {}",
-      epoch, step, stage, json_number(lr), json_number(loss), json_number(gradient_norm), clipped);
-  if (valid_loss) {
-    text += ", \"valid_loss\": " + json_number(*valid_loss);
-    auto add = [&](const char* key, const ErrorSum& sum, double value) {
-      text += fmt::format(", \"valid_{}\": {}", key, value_or(sum, value, "null"));
-    };
-    add("energy_rmse_mev", valid.energy, valid.energy.rmse());
-    add("energy_mae_mev", valid.energy, valid.energy.mae());
-    add("energy_rmse_mev_per_atom", valid.energy_per_atom, valid.energy_per_atom.rmse());
-    add("forces_rmse_mev_per_a", valid.forces, valid.forces.rmse());
-    add("forces_mae_mev_per_a", valid.forces, valid.forces.mae());
-    add("stress_rmse_mev_per_a3", valid.stress, valid.stress.rmse());
-  }
-  return text + fmt::format(", \"best\": {}}}", best);
+  std::string text = "{";
+  for (const auto& [key, value] : numbers())
+    text += fmt::format("\"{}\": {}, ", key, value ? json_number(*value) : "null");
+  return text + fmt::format("\"best\": {}}}", best);
+}
+
+std::string EpochReport::event() const {
+  Scalars scalars;
+  for (const auto& [key, value] : numbers())
+    if (value && key != "step")
+      scalars.emplace_back(key.starts_with("valid_") ? "valid/" + key.substr(6) : "train/" + key,
+                           *value);
+  return event_record(wall_time(), step, scalars);
 }
 
 std::string EpochReport::curve_line() const {

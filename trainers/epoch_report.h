@@ -1,9 +1,12 @@
-// What is said about an epoch: the console line, and the lines of metrics.jsonl and lcurve.csv.
+// What is said about an epoch: the console line, the lines of metrics.jsonl and lcurve.csv, and
+// TensorBoard's record.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "trainers/metrics.h"
 
@@ -21,9 +24,13 @@ struct EpochReport {
   bool best = false;
   double seconds = 0, remaining = 0;  // wall clock, for the console only
 
+  // By their keys in metrics.jsonl; nullopt: no frame has the label.
+  std::vector<std::pair<std::string, std::optional<double>>> numbers() const;
+
   std::string console_line() const;
   std::string metrics_json() const;
   std::string curve_line() const;
+  std::string event() const;  // the numbers under train/ and valid/
   std::string timing_json() const;
 };
 

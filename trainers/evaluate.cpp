@@ -9,7 +9,6 @@
 #include "datasets/extxyz.h"
 #include "datasets/loader.h"
 #include "trainers/step.h"
-#include "trainers/table.h"
 
 namespace casimir {
 
@@ -94,7 +93,7 @@ std::vector<FramePrediction> predict_samples(const Model& model, std::span<const
 FrameErrors evaluate_frames(const Model& model, std::vector<Frame>& frames,
                             const EvaluateOptions& options) {
   constexpr size_t chunk = 2048;  // frames whose neighbour lists are in memory
-  FrameErrors result;
+  std::vector<FramePrediction> predictions;
   auto start = std::chrono::steady_clock::now();
   for (size_t begin = 0; begin < frames.size(); begin += chunk) {
     const size_t end = std::min(begin + chunk, frames.size());
@@ -103,31 +102,44 @@ FrameErrors evaluate_frames(const Model& model, std::vector<Frame>& frames,
                                 std::make_move_iterator(frames.begin() + end));
     std::vector<Sample> samples =
         prepare_samples(std::move(borrowed), model.potential->elements(), model.potential->r_max());
-    std::vector<FramePrediction> predictions = predict_samples(model, samples, options);
-    for (size_t i = begin; i < end; ++i) {
-      frames[i] = std::move(samples[i - begin].frame);
-      add_label(result, frames[i], predictions[i - begin]);
-      result.predictions.push_back(std::move(predictions[i - begin]));
-    }
+    std::ranges::move(predict_samples(model, samples, options), std::back_inserter(predictions));
+    for (size_t i = begin; i < end; ++i) frames[i] = std::move(samples[i - begin].frame);
   }
   std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
+  FrameErrors result = compare_frames(frames, std::move(predictions));
   result.seconds = passed.count();
   return result;
 }
 
+FrameErrors compare_frames(const std::vector<Frame>& frames,
+                           std::vector<FramePrediction> predictions) {
+  FrameErrors result;
+  for (size_t i = 0; i < frames.size(); ++i) add_label(result, frames[i], predictions.at(i));
+  result.predictions = std::move(predictions);
+  return result;
+}
+
+Table errors_table(const char* first) {
+  return Table({{first, "", true},
+                {"frames", ""},
+                {"E RMSE", "meV"},
+                {"E MAE", "meV"},
+                {"E RMSE", "meV/atom"},
+                {"E MAE", "meV/atom"},
+                {"F RMSE", "meV/A"},
+                {"F MAE", "meV/A"},
+                {"F RMSE", "%"},
+                {"S RMSE", "meV/A^3"}});
+}
+
+std::vector<std::string> errors_row(const std::string& name, const FrameErrors& evaluation) {
+  ErrorSum labels;
+  for (const auto& [type, sum] : evaluation.label_forces) labels.add(sum);
+  return row_of(name, evaluation.errors.total, &labels);
+}
+
 std::string errors_text(const FrameErrors& evaluation, bool by_file) {
-  Table table({{"config_type", "", true},
-               {"frames", ""},
-               {"E RMSE", "meV"},
-               {"E MAE", "meV"},
-               {"E RMSE", "meV/atom"},
-               {"E MAE", "meV/atom"},
-               {"F RMSE", "meV/A"},
-               {"F MAE", "meV/A"},
-               {"F RMSE", "%"},
-               {"S RMSE", "meV/A^3"}});
-  ErrorSum all;
-  for (const auto& [name, sum] : evaluation.label_forces) all.add(sum);
+  Table table = errors_table("config_type");
   const auto& types = evaluation.errors.by_config_type;
   for (const auto& [name, errors] : types)
     table.row(row_of(name, errors, &evaluation.label_forces.at(name)));
@@ -138,7 +150,7 @@ std::string errors_text(const FrameErrors& evaluation, bool by_file) {
   }
   if (types.size() > 1 || by_file) {
     table.rule();
-    table.row(row_of("all", evaluation.errors.total, &all));
+    table.row(errors_row("all", evaluation));
   }
   int64_t frames = evaluation.errors.total.frames;
   return table.text() + lack_line(evaluation.without_energy, frames, "energy", "frame") +
@@ -149,14 +161,24 @@ std::string errors_text(const FrameErrors& evaluation, bool by_file) {
 Frame with_prediction(const Frame& frame, const FramePrediction& prediction) {
   Frame out = frame;
   std::erase_if(out.info, [](const auto& pair) {
-    return pair.first == "casimir_energy" || pair.first == "casimir_stress";
+    return pair.first == "casimir_energy" || pair.first == "casimir_energy_std" ||
+           pair.first == "casimir_stress";
   });
-  std::erase_if(out.columns, [](const auto& column) { return column.name == "casimir_forces"; });
+  std::erase_if(out.columns, [](const auto& column) {
+    return column.name == "casimir_forces" || column.name == "casimir_forces_std";
+  });
   out.info.emplace_back("casimir_energy", extxyz_value(std::vector<double>{prediction.energy}));
+  if (prediction.energy_std)
+    out.info.emplace_back("casimir_energy_std", extxyz_value({&*prediction.energy_std, 1}));
   if (prediction.stress) {
     out.info.emplace_back("casimir_stress", extxyz_value(*prediction.stress));
   }
   out.columns.push_back(extxyz_column("casimir_forces", prediction.forces));
+  if (prediction.energy_std) {
+    Frame::Column& deviations = out.columns.emplace_back();
+    deviations.name = "casimir_forces_std";
+    for (double x : prediction.forces_std) deviations.text.push_back(extxyz_value({&x, 1}));
+  }
   return out;
 }
 

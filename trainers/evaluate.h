@@ -10,6 +10,7 @@
 #include "datasets/frame.h"
 #include "trainers/metrics.h"
 #include "trainers/model_file.h"
+#include "trainers/table.h"
 
 namespace casimir {
 
@@ -34,12 +35,21 @@ struct FrameErrors {
 FrameErrors evaluate_frames(const Model& model, std::vector<Frame>& frames,
                             const EvaluateOptions& options = {});
 
+// The errors of predictions of these frames, in their order.
+FrameErrors compare_frames(const std::vector<Frame>& frames,
+                           std::vector<FramePrediction> predictions);
+
+// A table of errors, whose first column has this name, and a row of it for all frames.
+Table errors_table(const char* first);
+std::vector<std::string> errors_row(const std::string& name, const FrameErrors& evaluation);
+
 // The errors as a table: a row per config_type, per file when there are several, and all; then a
 // line for each label that frames lack.
 std::string errors_text(const FrameErrors& evaluation, bool by_file = false);
 
 // The frame as read plus casimir_energy (eV), the column casimir_forces (eV/A) and, with three
-// periodic directions, casimir_stress (nine numbers, eV/A^3). Those it had already are replaced.
+// periodic directions, casimir_stress (nine numbers, eV/A^3); of several models also
+// casimir_energy_std and the column casimir_forces_std. Those it had already are replaced.
 Frame with_prediction(const Frame& frame, const FramePrediction& prediction);
 
 bool is_bulk(const Frame& frame);  // three periodic directions

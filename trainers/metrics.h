@@ -18,6 +18,9 @@ struct FramePrediction {
   double energy = 0;                            // eV
   std::vector<std::array<double, 3>> forces;    // eV/A; empty: not asked
   std::optional<std::array<double, 9>> stress;  // eV/A^3, positive = tension
+  // Of several models (committee.h): how far apart they are.
+  std::optional<double> energy_std{};  // eV
+  std::vector<double> forces_std{};    // per atom, eV/A
 };
 
 // Sum of squares and of absolute values of differences.

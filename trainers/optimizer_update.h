@@ -17,7 +17,7 @@ struct Update {
   bool amsgrad;
 
   template <class To>
-  CASIMIR_HD Update<To> as() const {
+  CASIMIR_HD_INLINE Update<To> as() const {
     return {To(decay_gradient), To(decay_weight), To(beta1),          To(beta2),  To(step_size),
             To(root_scale),     To(epsilon),      To(gradient_scale), To(follow), amsgrad};
   }
@@ -39,7 +39,7 @@ struct UpdatePointers {
 
 // decay_gradient and keep = 1 - decay_weight, or 0 and 1 where the parameter does not decay.
 template <class T>
-CASIMIR_HD inline void update_element(const UpdatePointers<T>& x, const Update<T>& u,
+CASIMIR_HD_INLINE void update_element(const UpdatePointers<T>& x, const Update<T>& u,
                                       T decay_gradient, T keep, int64_t i) {
   T p = x.p[i] * keep;
   const T g = x.g[i] * u.gradient_scale + decay_gradient * p;

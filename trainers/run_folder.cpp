@@ -6,6 +6,7 @@
 
 #include "core/files.h"
 #include "core/parallel.h"
+#include "core/tensorboard.h"
 
 namespace casimir {
 
@@ -39,7 +40,7 @@ void RunFolder::clear() const {
   remove_file(model());
   CheckpointFolder(checkpoints(), 1).remove();
   for (const char* name :
-       {"metrics.jsonl", "lcurve.csv", "timing.jsonl", "train.log", "profile.txt"})
+       {"metrics.jsonl", "lcurve.csv", "timing.jsonl", event_file_name, "train.log", "profile.txt"})
     remove_file(file(name));
 }
 

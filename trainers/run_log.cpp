@@ -15,6 +15,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/tensorboard.h"
 
 namespace casimir {
 
@@ -83,6 +84,15 @@ RunLog::RunLog(const std::string& folder, const std::map<std::string, int64_t>& 
   metrics_ = open("metrics.jsonl");
   curve_ = open("lcurve.csv");
   timing_ = open("timing.jsonl");
+  events_ = open(event_file_name);
+  auto events = lengths.find(event_file_name);
+  // Records cannot be read beyond a gap: a file that lacks some begins anew.
+  if (events != lengths.end() && events_.length() < events->second)
+    events_ = AppendFile(folder + "/" + event_file_name, 0);
+  if (events == lengths.end() && !lengths.empty())
+    line(fmt::format("note: the checkpoint is of a version without {}: it begins here",
+                     event_file_name));
+  if (events_.length() == 0) events_.write(event_file_start(wall_time()));
 }
 
 void RunLog::line(const std::string& text) {
@@ -104,13 +114,19 @@ void RunLog::timing(const std::string& json) {
   timing_.write(json + "\n");
 }
 
+void RunLog::event(const std::string& record) {
+  events_.write(record);
+}
+
 std::map<std::string, int64_t> RunLog::lengths() {
   metrics_.sync();
   curve_.sync();
   timing_.sync();
+  events_.sync();
   return {{"metrics.jsonl", metrics_.length()},
           {"lcurve.csv", curve_.length()},
-          {"timing.jsonl", timing_.length()}};
+          {"timing.jsonl", timing_.length()},
+          {event_file_name, events_.length()}};
 }
 
 std::string json_number(double value) {

@@ -1,6 +1,6 @@
-// What a run says: lines for people (console and train.log), and metrics.jsonl, lcurve.csv and
-// timing.jsonl for programs. Only timing.jsonl holds wall-clock times, so that the other two are
-// the same bytes for an interrupted and an uninterrupted run.
+// What a run says: lines for people (console and train.log); metrics.jsonl, lcurve.csv,
+// timing.jsonl and TensorBoard's event file for programs. Only the last two hold wall-clock times,
+// so that the others are the same bytes for an interrupted and an uninterrupted run.
 #pragma once
 
 #include <cstdint>
@@ -33,18 +33,19 @@ class AppendFile {
 
 class RunLog {
  public:
-  // lengths: of metrics.jsonl, lcurve.csv and timing.jsonl when a run goes on; empty: a new run.
+  // lengths: of the files for programs when a run goes on; empty: a new run.
   RunLog(const std::string& folder, const std::map<std::string, int64_t>& lengths, bool quiet);
 
   void line(const std::string& text);        // console and train.log
   void metrics(const std::string& json);     // a line of metrics.jsonl
   void curve(const std::string& csv);        // a line of lcurve.csv
   void timing(const std::string& json);      // a line of timing.jsonl
+  void event(const std::string& record);     // of the event file
   std::map<std::string, int64_t> lengths();  // synced to the disk first
 
  private:
   bool quiet_;
-  AppendFile log_, metrics_, curve_, timing_;
+  AppendFile log_, metrics_, curve_, timing_, events_;
 };
 
 // One number as text that reads back to the same bits; null for NaN and infinity.

@@ -189,6 +189,7 @@ void Training::report_epoch(EpochReport& report) {
   log_->metrics(report.metrics_json());
   log_->curve(report.curve_line());
   log_->timing(report.timing_json());
+  log_->event(report.event());
 }
 
 void Training::diverged(int64_t steps, const std::string& place, const std::string& what,
