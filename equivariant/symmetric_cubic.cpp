@@ -57,14 +57,8 @@ std::map<Factors, std::vector<Leaf>> choose_pairs(const std::vector<Cube>& cubes
   return chosen;
 }
 
-}  // namespace
-
-std::optional<CubicForm> CubicForm::of(const SymmetricPolynomials& polynomials) {
-  if (polynomials.outputs != 1 || polynomials.degree() > 3) return std::nullopt;
-  std::map<std::vector<int32_t>, int32_t> slot_of;
-  for (const auto& entry : polynomials.entries)
-    if (!slot_of.emplace(entry.monomial, entry.slot).second) return std::nullopt;
-
+// `slot_of`: the slots of one output's monomials.
+CubicForm form_of(const std::map<std::vector<int32_t>, int32_t>& slot_of) {
   CubicForm form;
   std::vector<Cube> cubes;
   std::map<Factors, int32_t> own;
@@ -92,6 +86,18 @@ std::optional<CubicForm> CubicForm::of(const SymmetricPolynomials& polynomials) 
     }
   }
   return form;
+}
+
+}  // namespace
+
+std::vector<CubicForm> cubic_forms(const SymmetricPolynomials& polynomials) {
+  if (polynomials.degree() > 3) return {};
+  std::vector<std::map<std::vector<int32_t>, int32_t>> slot_of(polynomials.outputs);
+  for (const auto& entry : polynomials.entries)
+    if (!slot_of[entry.out].emplace(entry.monomial, entry.slot).second) return {};
+  std::vector<CubicForm> forms;
+  for (const auto& slots : slot_of) forms.push_back(form_of(slots));
+  return forms;
 }
 
 }  // namespace casimir

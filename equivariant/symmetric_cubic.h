@@ -1,13 +1,12 @@
-// One polynomial of degree 3 or less, as MACE's contraction to scalars is, with its products of two
-// components taken out:
+// Polynomials of degree 3 or less, as those of MACE's contraction, output by output and with the
+// products of two components taken out:
 //
 //     P(x) = sum over i of c_i x_i + sum over pairs ij of x_i x_j (c_ij + sum over k of c_ijk x_k)
 //
 // Which two factors of a monomial make its pair is free; few pairs serve all. Value, gradient and
-// second gradient are then one pass over the pairs.
+// second gradient are then one pass over the pairs, which keeps its sums in registers.
 #pragma once
 
-#include <optional>
 #include <vector>
 
 #include "equivariant/symmetric_product.h"
@@ -15,7 +14,7 @@
 
 namespace casimir {
 
-struct CubicForm {
+struct CubicForm {  // of one output
   struct Pair {
     int32_t i, j;
     int32_t leaves;  // how many k
@@ -26,10 +25,9 @@ struct CubicForm {
   // Of the coefficients in the order of their use: singles, then of each pair its own and its
   // leaves'. -1: there is none.
   std::vector<int32_t> slots;
-
-  // Absent for more outputs than one, for higher degrees, and where a monomial comes twice.
-  static std::optional<CubicForm> of(const SymmetricPolynomials& polynomials);
 };
+// Of each output; none at all for higher degrees, and where an output has a monomial twice.
+std::vector<CubicForm> cubic_forms(const SymmetricPolynomials& polynomials);
 
 // Of a tile of nodes: x, a direction of it, and g; the coefficients of their species.
 template <class T>

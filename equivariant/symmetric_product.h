@@ -5,8 +5,9 @@
 //                    C[species n, slot, u] * product over the monomial of x[n, i, u]
 //
 // It is what contract_power() computes with plan(degree), degree by degree, and the same to any
-// order of differentiation; but each monomial is formed once for all outputs, in value, gradient
-// and second gradient.
+// order of differentiation; but value, gradient and second gradient are one pass over cubic forms
+// (symmetric_cubic.h) or, of higher degrees, over a tree in which each monomial is formed once for
+// all outputs.
 #pragma once
 
 #include <vector>

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/parallel.h"
-#include "equivariant/symmetric_cubic.h"
 
 namespace casimir {
 namespace {
@@ -20,9 +19,9 @@ class SymmetricKernel {
   SymmetricKernel(const SymmetricProgram& program, const SymmetricOperands& in,
                   SymmetricWanted wanted)
       : p_(program.polynomials),
+        cubics_(program.cubics),
         tree_(program.tree),
-        cubic_(program.cubic.get()),
-        slots_(cubic_ ? cubic_->slots : tree_.slots),
+        slots_(program.slots),
         in_(in),
         wanted_(wanted) {}
 
@@ -48,8 +47,8 @@ class SymmetricKernel {
   static constexpr int parts = std::max<int>(1, line / width);  // registers in a cache line
 
   const SymmetricPolynomials& p_;
+  const std::vector<CubicForm>& cubics_;
   const MonomialTree& tree_;
-  const CubicForm* cubic_;
   const std::vector<int32_t>& slots_;
   const SymmetricOperands& in_;
   SymmetricWanted wanted_;
@@ -192,26 +191,35 @@ class SymmetricKernel {
 
   template <bool Tangent>
   void run_tile(Workspace& work, int part) const {
-    if (cubic_) return cubic<Tangent>(work, part);
+    if (!cubics_.empty()) return cubics<Tangent>(work, part);
     ascend<Tangent>(work, part);
     if (wanted_.x) descend<Tangent>(work, part);
   }
 
   template <bool Tangent>
-  void cubic(Workspace& work, int part) const {
-    const CubicOperands<T> in{work.x.data(),
-                              work.x_dot.data(),
-                              work.g.data(),
-                              work.coefficients[part].data(),
-                              work.g_bar.data(),
-                              work.x_bar.data(),
-                              work.coefficients_bar[part].data()};
-    if (!wanted_.x)
-      return wanted_.coefficients ? run_cubic<T, Tangent, false, true>(*cubic_, in)
-                                  : run_cubic<T, Tangent, false, false>(*cubic_, in);
-    std::fill(work.x_bar.begin(), work.x_bar.end(), Tile<T>());
-    wanted_.coefficients ? run_cubic<T, Tangent, true, true>(*cubic_, in)
-                         : run_cubic<T, Tangent, true, false>(*cubic_, in);
+  void cubics(Workspace& work, int part) const {
+    if (wanted_.x) std::fill(work.x_bar.begin(), work.x_bar.end(), Tile<T>());
+    CubicOperands<T> of{work.x.data(),
+                        work.x_dot.data(),
+                        work.g.data(),
+                        work.coefficients[part].data(),
+                        work.g_bar.data(),
+                        work.x_bar.data(),
+                        work.coefficients_bar[part].data()};
+    for (const CubicForm& form : cubics_) {
+      cubic<Tangent>(form, of);
+      ++of.g, ++of.value;
+      of.c += form.slots.size(), of.c_bar += form.slots.size();
+    }
+  }
+  template <bool Tangent>
+  void cubic(const CubicForm& form, const CubicOperands<T>& of) const {
+    if (wanted_.x)
+      wanted_.coefficients ? run_cubic<T, Tangent, true, true>(form, of)
+                           : run_cubic<T, Tangent, true, false>(form, of);
+    else
+      wanted_.coefficients ? run_cubic<T, Tangent, false, true>(form, of)
+                           : run_cubic<T, Tangent, false, false>(form, of);
   }
 
   template <bool Tangent>
@@ -312,9 +320,10 @@ class SymmetricKernel {
 }  // namespace
 
 SymmetricProgram::SymmetricProgram(SymmetricPolynomials given)
-    : polynomials(std::move(given)), tree(polynomials) {
-  if (auto form = CubicForm::of(polynomials))
-    cubic = std::make_shared<const CubicForm>(std::move(*form));
+    : polynomials(std::move(given)), cubics(cubic_forms(polynomials)), tree(polynomials) {
+  if (cubics.empty()) slots = tree.slots;
+  for (const CubicForm& form : cubics)
+    slots.insert(slots.end(), form.slots.begin(), form.slots.end());
 }
 
 SymmetricGradients symmetric_gradients(const SymmetricProgram& program, const SymmetricOperands& in,

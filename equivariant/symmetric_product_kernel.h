@@ -1,11 +1,10 @@
 // The CPU kernels of the symmetric product (symmetric_product.h).
 #pragma once
 
+#include "equivariant/symmetric_cubic.h"
 #include "equivariant/symmetric_product.h"
 
 namespace casimir {
-
-struct CubicForm;
 
 // Operands of S = sum over nodes of g . product(x, C). x_dot is a direction of x, or absent. All on
 // the CPU.
@@ -16,8 +15,9 @@ struct SymmetricOperands {
 // The polynomials in the forms that the kernels walk through.
 struct SymmetricProgram {
   SymmetricPolynomials polynomials;
-  MonomialTree tree;
-  std::shared_ptr<const CubicForm> cubic;  // where there is one
+  std::vector<CubicForm> cubics;  // of each output, or
+  MonomialTree tree;              // where there are none
+  std::vector<int32_t> slots;     // of the coefficients in the order of their use
   explicit SymmetricProgram(SymmetricPolynomials given);
 };
 

@@ -80,9 +80,10 @@ struct SymmetricCase {
   int l_max, correlation, l_out;
   int64_t channels;
 };
-const std::vector<SymmetricCase> symmetric_cases{
-    {3, 3, 1, 16}, {3, 2, 2, 20}, {2, 4, 0, 5},
-    {1, 1, 1, 3},  {3, 3, 0, 20}, {2, 2, 0, 5}};  // one output of degree 3 at most: a cubic form
+// Of degree 4 by the tree of monomials, the others by cubic forms.
+const std::vector<SymmetricCase> symmetric_cases{{3, 3, 1, 16}, {3, 2, 2, 20}, {2, 4, 0, 5},
+                                                 {2, 4, 1, 16}, {1, 1, 1, 3},  {3, 3, 0, 20},
+                                                 {2, 2, 0, 5}};
 
 SymmetricProblem symmetric_problem(const SymmetricCase& c, DType dtype) {
   SymmetricPolynomials sum;
