@@ -58,6 +58,10 @@ int report_command(const ReportCommand& command, const Console& console) {
   std::vector<std::string> inputs = command.data;
   inputs.push_back(file);
   check_output(out, "report: --out", inputs);
+  std::error_code fault;
+  check<IoError>(command.svg.empty() || !fs::exists(command.svg, fault) ||
+                     fs::is_directory(command.svg, fault),
+                 command.svg, ": cannot write pictures there: it is no folder");
   check_device(command.device, "report");
   set_num_threads(static_cast<int>(command.threads));
 

@@ -16,7 +16,7 @@ constexpr const char* ink = "#1c2430";
 constexpr const char* grey = "#667080";
 constexpr const char* rule = "#e3e7ec";
 constexpr const char* series[] = {"#1f6fb4", "#c8591b", "#3c8a4d"};
-constexpr double shades[Density::levels] = {0.22, 0.4, 0.58, 0.78, 1};
+constexpr double shades[Density::levels] = {0.3, 0.46, 0.62, 0.8, 1};
 
 // "12.3", "12"
 std::string place_text(double x) {
@@ -121,20 +121,23 @@ std::string legend_svg(const std::vector<Line>& lines) {
 
 // A path per shade; neighbours of one row in one piece.
 std::string density_svg(const Area& area, const Density& density) {
-  const double wide = area.across() / Density::bins, high = area.up() / Density::bins;
+  const double wide = area.across() / density.bins, high = area.up() / density.bins;
   std::array<std::string, Density::levels> paths;
-  for (int row = 0; row < Density::bins && !density.counts.empty(); ++row)
-    for (int column = 0; column < Density::bins;) {
+  const int bins = density.bins;
+  const int64_t largest = density.largest();
+  for (int row = 0; row < bins && largest > 0; ++row)
+    for (int column = 0; column < bins;) {
       auto shade = [&](int c) {
-        const int64_t count = density.counts[row * Density::bins + c];
-        return count > 0 ? density.level(count) : -1;
+        const int64_t count = density.counts[row * bins + c];
+        return count > 0 ? density.level(count, largest) : -1;
       };
       const int begin = column, level = shade(column);
-      while (column < Density::bins && shade(column) == level) ++column;
+      while (column < bins && shade(column) == level) ++column;
       if (level < 0) continue;
-      const double length = wide * (column - begin);
-      paths[level] += fmt::format("M{:.1f} {:.1f}h{:.1f}v{:.1f}h{:.1f}z", left + wide * begin,
-                                  area.base() - high * (row + 1), length, high, -length);
+      const std::string from = place_text(left + wide * begin);
+      paths[level] += fmt::format("M{} {}H{}V{}H{}z", from, place_text(area.base() - high * row),
+                                  place_text(left + wide * column),
+                                  place_text(area.base() - high * (row + 1)), from);
     }
   std::string out;
   for (int i = 0; i < Density::levels; ++i)
@@ -188,7 +191,7 @@ std::string diagonal_svg(const Area& area) {
 void Density::add(double across, double up) {
   if (!std::isfinite(across) || !std::isfinite(up)) return;
   if (counts.empty()) counts.resize(bins * bins);
-  auto cell = [](double place) {
+  auto cell = [this](double place) {
     return static_cast<int>(std::clamp(place * bins, 0.0, bins - 1.0));
   };
   ++counts[cell(up) * bins + cell(across)];
@@ -198,10 +201,16 @@ int64_t Density::largest() const {
   return counts.empty() ? 0 : *std::max_element(counts.begin(), counts.end());
 }
 
-int Density::level(int64_t count) const {
-  const double all = std::log(static_cast<double>(largest()) + 1);
-  const double share = std::log(static_cast<double>(count)) / all;
+int Density::level(int64_t count, int64_t largest) const {
+  if (largest == 1) return levels / 2;
+  const double share =
+      std::log(static_cast<double>(count)) / std::log(static_cast<double>(largest) + 1);
   return std::clamp(static_cast<int>(share * levels), 0, levels - 1);
+}
+
+Density density_for(int64_t points) {
+  const double bins = 8 * std::pow(static_cast<double>(points), 0.3);
+  return {static_cast<int>(std::clamp(bins, 32.0, 96.0)), {}};
 }
 
 Line thinned(const Line& line, const Axis& x, const Axis& y, int pixels) {

@@ -15,13 +15,14 @@ namespace casimir {
 
 // How many of very many points fall into each cell of a square.
 struct Density {
-  static constexpr int bins = 96;
   static constexpr int levels = 5;     // shades, by the logarithm of the count
+  int bins = 96;                       // along each side
   std::vector<int64_t> counts;         // [bins, bins], row-major from the lower left; empty: none
   void add(double across, double up);  // places from 0 to 1; what is outside counts at the edge
   int64_t largest() const;             // 0: nothing in it
-  int level(int64_t count) const;      // from 0; count is at least 1
+  int level(int64_t count, int64_t largest) const;  // from 0; count is at least 1
 };
+Density density_for(int64_t points);  // coarser for few points
 
 struct Line {
   std::string name;

@@ -85,9 +85,12 @@ std::string Axis::tick_text(double tick, double step) const {
     const std::string power = text_of_power(static_cast<int>(exponent));
     return std::abs(lead - 1) < 1e-6 ? power : number_text(lead, 2) + "×" + power;
   }
-  const double finest = log ? std::min(step, std::pow(10, exponent)) : step;
-  const double digits = -std::floor(std::log10(std::abs(finest)) + 1e-9);
-  return typeset(fmt::format("{:.{}f}", tick, static_cast<int>(std::clamp(digits, 0.0, 12.0))));
+  // As many decimals as the step has; on a log scale, where steps differ, as the tick needs.
+  double digits = -std::floor(std::log10(std::abs(log ? tick : step)) + 1e-9);
+  digits = std::clamp(digits, 0.0, 12.0);
+  auto rest = [&](double x) { return std::abs(x - std::round(x)) > 1e-6 * std::abs(x); };
+  while (log && digits < 12 && rest(tick * std::pow(10, digits))) ++digits;
+  return typeset(fmt::format("{:.{}f}", tick, static_cast<int>(digits)));
 }
 
 Axis axis_between(std::string title, double low, double high, bool log) {

@@ -74,6 +74,7 @@ class ParitySums {
     const Axis axis = axis_between("", extent.low, extent.high);
     parity.low = axis.low;
     parity.high = axis.high;
+    parity.density = density_for(extent.count);
   }
   void operator()(double label, double prediction) {
     const double size = parity_.high - parity_.low;
@@ -126,6 +127,7 @@ ForceErrors force_errors_of(const std::vector<Frame>& frames,
     if (error > 0) errors(error, error);
   });
   if (sizes.count == 0 || errors.count == 0) return out;
+  out.density = density_for(sizes.count);
   set_range(sizes, out.low, out.high);
   set_range(errors, out.error_low, out.error_high);
   const Axis x{"", true, out.low, out.high}, y{"", true, out.error_low, out.error_high};

@@ -52,10 +52,13 @@ std::string facts_html(const Facts& facts) {
   return element("dl", "\n" + out) + "\n";
 }
 
+std::string figure(const Picture& picture) {
+  return "<figure id=\"" + picture.name + "\">\n" + picture.svg + "</figure>\n";
+}
+
 std::string pictures_html(const std::vector<Picture>& pictures) {
   std::string out;
-  for (const Picture& picture : pictures)
-    out += "<figure id=\"" + picture.name + "\">\n" + picture.svg + "</figure>\n";
+  for (const Picture& picture : pictures) out += figure(picture);
   return out.empty() ? "" : "<div class=\"pictures\">\n" + out + "</div>\n";
 }
 
@@ -84,7 +87,7 @@ std::string tiles_html(const ReportErrors& errors) {
   add("force RMSE", total.forces, "meV/Å");
   // The column of the table that is relative to the size of the forces.
   const std::string relative = errors_row("", errors.numbers).at(8);
-  if (relative != "-") out += tile("of the forces’ size", relative, "%");
+  if (relative != "-") out += tile("force RMSE, relative", relative, "%");
   add("stress RMSE", total.stress, "meV/Å³");
   return "<div class=\"tiles\">\n" + out + "</div>\n";
 }
@@ -105,6 +108,14 @@ std::string elements_html(const ReportErrors& errors) {
                    ? number_text(100 * element.forces.rmse() / element.labels.rmse())
                    : "-"});
   return table_html(table);
+}
+
+// The table beside the bars.
+std::string groups_html(const ReportErrors& errors) {
+  std::string out = elements_html(errors);
+  if (out.empty()) return out;
+  for (const Picture& picture : grouped_pictures(errors)) out += figure(picture);
+  return "<div class=\"columns\">\n" + out + "</div>\n";
 }
 
 std::string worst_html(const ReportErrors& errors) {
@@ -190,8 +201,7 @@ std::string report_page(const ReportData& report) {
   out += section("Learning curves", pictures_html(curve_pictures(report.curves)));
   out += section("Errors", errors_html(report));
   if (report.errors) {
-    out += section("Errors by element",
-                   elements_html(*report.errors) + pictures_html(grouped_pictures(*report.errors)));
+    out += section("Errors by element and config_type", groups_html(*report.errors));
     out += section("Worst frames", worst_html(*report.errors));
   }
   out += section("Model", model_html(report));

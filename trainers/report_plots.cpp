@@ -8,6 +8,7 @@ namespace casimir {
 namespace {
 
 constexpr size_t most_bars = 24;
+constexpr int square = 430;  // height at which both axes are equally long
 
 bool any_number(const std::vector<double>& values) {
   return std::any_of(values.begin(), values.end(), [](double x) { return std::isfinite(x); });
@@ -54,7 +55,7 @@ void add_parity(std::vector<Picture>& out, const Quantity& quantity, const Parit
       {std::string("predicted, ") + quantity.unit, false, parity.low, parity.high}};
   plot.density = parity.density;
   plot.diagonal = true;
-  plot.height = 400;
+  plot.height = square;
   auto note = [&](const char* what, double value) {
     plot.notes.push_back(std::string(what) + " " + number_text(1000 * value) + " " +
                          quantity.error_unit);
@@ -72,8 +73,8 @@ Picture force_error_picture(const ForceErrors& errors) {
   plot.density = errors.density;
   plot.lines = {{"RMS", errors.size, errors.rms}};
   plot.diagonal = true;
-  plot.height = 400;
-  plot.notes = {"line: RMS of the error", "diagonal: error as large as the force"};
+  plot.height = square;
+  plot.notes = {"line: RMS of the error", "diagonal: error = force"};
   return {"force-errors", plot.svg()};
 }
 
@@ -96,8 +97,8 @@ std::vector<Picture> curve_pictures(const LearningCurves& curves) {
   if (curves.epoch.empty()) return out;
   const CurvePictures add{curves, out};
   const std::vector<double>& x = curves.epoch;
-  add("loss", "Loss", "loss", {{"training", x, curves.loss}, {"validation", x, curves.valid_loss}},
-      true);
+  add("loss", "Loss", "mean over the frames",
+      {{"training", x, curves.loss}, {"validation", x, curves.valid_loss}}, true);
   add("energy-rmse", "Energy", "validation RMSE, meV/atom", {{"", x, curves.energy}}, true);
   add("forces-rmse", "Forces", "validation RMSE, meV/Å", {{"", x, curves.forces}}, true);
   add("stress-rmse", "Stress", "validation RMSE, meV/Å³", {{"", x, curves.stress}}, true);

@@ -26,7 +26,8 @@ header p { margin: 6px 0 0; color: var(--faint); overflow-wrap: anywhere; }
 .tile small { margin-left: 6px; color: var(--faint); font-size: 14px; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(340px, 100%), 1fr));
   gap: 30px 28px; margin: 20px 0; align-items: start; }
-figure { margin: 0; }
+figure { margin: 0; max-width: 600px; }
+.columns figure { max-width: 420px; }
 svg { display: block; width: 100%; height: auto; overflow: visible; }
 .scroll { overflow-x: auto; margin: 0 0 18px; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 14px; }
