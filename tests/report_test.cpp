@@ -230,6 +230,9 @@ TEST_CASE("report: can be left out; that it cannot be written is a warning") {
   options.train.epochs = 2;  // goes on: no number depends on the report
   fs::create_directories(folder / "run/report.html/x");
   CHECK(train(request_for(options, folder / "run")) == 0);
+  fs::remove_all(folder / "run/report.html");  // as killed before it was there
+  CHECK(train(request_for(options, folder / "run")) == 0);
+  CHECK(fs::exists(folder / "run/report.html"));
   CHECK(has(read_file(folder / "run/train.log"),
             "\nwarning: no report: " + (folder / "run/report.html")));
 }

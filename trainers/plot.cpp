@@ -25,13 +25,16 @@ std::string place_text(double x) {
                                         : fmt::format("{:.1f}", rounded);
 }
 
-std::string text_at(double x, double y, const char* anchor, const char* look,
+// look: head, plain or faint; "... halo" keeps it readable over lines and cells.
+std::string text_at(double x, double y, const char* anchor, std::string_view look,
                     const std::string& text) {
-  const bool faint = std::string_view(look) == "faint";
-  const char* weight = std::string_view(look) == "head" ? " font-weight=\"600\"" : "";
+  std::string more = look.starts_with("head") ? " font-weight=\"600\"" : "";
+  if (look.ends_with("halo"))
+    more += " stroke=\"#ffffff\" stroke-width=\"3\" paint-order=\"stroke\"";
   return fmt::format(
       "<text class=\"{}\" x=\"{}\" y=\"{}\" text-anchor=\"{}\" fill=\"{}\"{}>{}</text>\n", look,
-      place_text(x), place_text(y), anchor, faint ? grey : ink, weight, escaped(text));
+      place_text(x), place_text(y), anchor, look.starts_with("faint") ? grey : ink, more,
+      escaped(text));
 }
 
 std::string segment(double x, double y, double to_x, double to_y, const char* look,
@@ -173,7 +176,7 @@ std::string marks_svg(const Area& area) {
     if (!(x >= left && x <= width - right)) continue;
     const bool fits = x + 7.0 * static_cast<double>(mark.text.size()) < width - right;
     out += segment(x, top, x, area.base(), "mark", grey, " stroke-dasharray=\"4 3\"");
-    out += text_at(fits ? x + 5 : x - 5, row, fits ? "start" : "end", "faint", mark.text);
+    out += text_at(fits ? x + 5 : x - 5, row, fits ? "start" : "end", "faint halo", mark.text);
     row = row > top + 30 ? top + 11 : row + 14;  // so that words of near marks do not meet
   }
   return out;
@@ -249,11 +252,13 @@ std::string Plot::svg() const {
   const Area area{*this};
   std::string out = opened(title, height) + axes_svg(area);
   if (density) out += density_svg(area, *density) + shades_svg(*density);
-  out += diagonal_svg(area) + marks_svg(area);
+  out += diagonal_svg(area);
   for (size_t i = 0; i < lines.size(); ++i) out += line_svg(area, lines[i], density ? i + 1 : i);
+  out += marks_svg(area);
   if (!density) out += legend_svg(lines);
   for (size_t i = 0; i < notes.size(); ++i)
-    out += text_at(left + 8, top + 14 + 15 * static_cast<double>(i), "start", "plain", notes[i]);
+    out +=
+        text_at(left + 8, top + 14 + 15 * static_cast<double>(i), "start", "plain halo", notes[i]);
   return out + "</svg>\n";
 }
 

@@ -50,6 +50,7 @@ details pre { margin-top: 12px; }
 .paper { fill: none; }
 .head, .plain { fill: var(--ink); }
 .faint { fill: var(--faint); }
+.halo { stroke: var(--paper); }
 .rule { stroke: var(--rule); }
 .axis, .mark { stroke: var(--axis); }
 .s0 { stroke: var(--s0); } .s1 { stroke: var(--s1); } .s2 { stroke: var(--s2); }

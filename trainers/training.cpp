@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "core/files.h"
 #include "core/parallel.h"
@@ -162,6 +163,8 @@ int Training::finish() {
         fmt::format("already finished at step {}, epoch {}; a larger train.epochs or "
                     "train.max_steps goes on",
                     state_.step, state_.epoch));
+    if (std::error_code fault; !std::filesystem::exists(folder_.file("report.html"), fault))
+      write_report();
     return 0;
   }
   if (state_.stopped)
