@@ -29,6 +29,7 @@ TEST_CASE("plot: ticks are 1, 2 or 5 times a power of ten") {
   CHECK(rounded(Axis{"", true, 1.5, 60}.ticks()) == Ticks{2, 5, 10, 20, 50});
   CHECK(rounded(Axis{"", true, 110, 135}.ticks()) ==
         Ticks{110, 115, 120, 125, 130, 135});  // within a factor of two: as a linear scale
+  CHECK(Axis{"", false, 0.9, 3.1, true}.ticks() == Ticks{1, 2, 3});
   for (double size : {1e-12, 3.7e-5, 1.0, 4.1e8})
     for (bool log : {false, true})
       for (double reach : {1.3, 40.0, 1e7}) {

@@ -74,6 +74,7 @@ bool Axis::shows(double value) const {
 }
 
 std::vector<double> Axis::ticks(int count) const {
+  if (whole && high - low < count) return multiples(low, high, 1);
   return log ? log_ticks(low, high, count) : linear_ticks(low, high, count);
 }
 

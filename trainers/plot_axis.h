@@ -10,6 +10,7 @@ struct Axis {
   std::string title;  // with its unit: "forces RMSE, meV/Å"
   bool log = false;
   double low = 0, high = 1;
+  bool whole = false;  // ticks are whole numbers
 
   double place(double value) const;  // 0 at low, 1 at high; beyond them outside [0, 1]
   bool shows(double value) const;    // finite, and above 0 where the scale is logarithmic

@@ -146,9 +146,11 @@ LearningCurves learning_curves(const std::string& metrics, const std::string& tr
 ReportData describe(const std::string& path, const Model& model) {
   ReportData report;
   report.title = name_of_run(path);
-  report.subtitle = concat_text(model.options.kind, " ", model.options.hidden_irreps(), ", ",
-                                symbols_of(model.constants.elements), ", ", model.dtype(), ", ",
-                                plural(model.parameters->size(), "parameter"));
+  const std::vector<int>& elements = model.constants.elements;
+  report.subtitle = concat_text(
+      model.options.kind, " ", model.options.hidden_irreps(), ", ",
+      elements.size() > 12 ? concat_text(elements.size(), " elements") : symbols_of(elements), ", ",
+      model.dtype(), ", ", plural(model.parameters->size(), "parameter"));
   report.model = model_facts(model);
   report.energies = energies_table(model);
   report.parameters = parameters_table(*model.parameters);

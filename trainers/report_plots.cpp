@@ -36,6 +36,7 @@ struct CurvePictures {
     for (const Line& line : lines) values.push_back(&line.y);
     Plot plot{title, axis_over("epoch", {&curves.epoch}), axis_over(unit, values, true),
               std::move(lines)};
+    plot.x.whole = true;
     plot.marks = marks_of(curves, best);
     out.push_back({name, plot.svg()});
   }

@@ -27,9 +27,10 @@ header p { margin: 6px 0 0; color: var(--faint); overflow-wrap: anywhere; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(340px, 100%), 1fr));
   gap: 30px 28px; margin: 20px 0; align-items: start; }
 figure { margin: 0; max-width: 600px; }
+.columns .scroll { max-height: 540px; }
 .columns figure { max-width: 420px; }
 svg { display: block; width: 100%; height: auto; overflow: visible; }
-.scroll { overflow-x: auto; margin: 0 0 18px; }
+.scroll { overflow: auto; margin: 0 0 18px; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 14px; }
 th, td { padding: 5px 14px; text-align: right; white-space: nowrap; vertical-align: bottom; }
 th:first-child, td:first-child { padding-left: 0; }
@@ -56,7 +57,7 @@ details pre { margin-top: 12px; }
 .s0 { stroke: var(--s0); } .s1 { stroke: var(--s1); } .s2 { stroke: var(--s2); }
 .cells, .bar { fill: var(--s0); }
 @media (max-width: 600px) { main { padding: 24px 16px 60px; } h1 { font-size: 25px; } }
-@media print { section { break-inside: avoid; } }
+@media print { .columns .scroll { max-height: none; } section { break-inside: avoid; } }
 )";
 
 }  // namespace casimir
