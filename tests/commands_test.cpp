@@ -101,7 +101,8 @@ TEST_CASE("commands: help teaches, and costs no error") {
   CHECK(nothing.err == help.out);
   CHECK(nothing.out == "");
 
-  for (const char* command : {"train", "evaluate", "info", "check", "data", "data make silicon"}) {
+  for (const char* command :
+       {"train", "evaluate", "report", "info", "check", "data", "data make silicon"}) {
     Outcome outcome = run_program(folder.path(), std::string(command) + " --help");
     CHECK(outcome.code == 0);
     CHECK_MESSAGE(has(outcome.out, "Usage: casimir " + std::string(command)), outcome.out);
@@ -161,9 +162,9 @@ TEST_CASE("commands: a dry run writes nothing") {
 
 TEST_CASE("commands: train writes the run where it says") {
   const TemporaryFolder& folder = trained();
-  for (const char* file :
-       {"model.safetensors", "config.yaml", "resolved.yaml", "run.json", "train.log",
-        "metrics.jsonl", "lcurve.csv", "checkpoints/last.ckpt", "events.out.tfevents.0.casimir"})
+  for (const char* file : {"model.safetensors", "config.yaml", "resolved.yaml", "run.json",
+                           "train.log", "metrics.jsonl", "lcurve.csv", "checkpoints/last.ckpt",
+                           "report.html", "events.out.tfevents.0.casimir"})
     CHECK_MESSAGE(fs::exists(folder / ("runs/small/" + std::string(file))), file);
   CHECK(content_of(folder / "runs/small/config.yaml") == small_yaml);
   Outcome outcome =

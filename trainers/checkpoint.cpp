@@ -151,8 +151,8 @@ bool decides_numbers(const std::string& key) {
   static const std::vector<std::string> free{
       "data.train",     "data.valid",      "data.isolated_atoms",     "data.source",
       "train.epochs",   "train.max_steps", "train.save_every_epochs", "train.save_every_steps",
-      "train.max_time", "train.keep",      "train.patience",          "step.threads",
-      "step.graph"};
+      "train.max_time", "train.keep",      "train.patience",          "train.report",
+      "step.threads",   "step.graph"};
   return std::find(free.begin(), free.end(), key) == free.end();
 }
 

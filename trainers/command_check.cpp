@@ -1,6 +1,7 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "trainers/check.h"
+#include "trainers/command_inputs.h"
 #include "trainers/commands.h"
 #include "trainers/table.h"
 

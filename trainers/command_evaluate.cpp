@@ -1,13 +1,10 @@
-#include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <set>
 
-#include "core/device.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/parallel.h"
 #include "datasets/extxyz.h"
+#include "trainers/command_inputs.h"
 #include "trainers/commands.h"
 #include "trainers/committee.h"
 #include "trainers/evaluate.h"
@@ -18,33 +15,6 @@ namespace casimir {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Found out before the work, not after it.
-void check_output(const std::string& path, const char* option,
-                  const std::vector<std::string>& inputs) {
-  if (path.empty()) return;
-  fs::path folder = fs::path(path).parent_path();
-  std::error_code fault;
-  check<IoError>(folder.empty() || fs::is_directory(folder, fault), path,
-                 ": cannot write there: no folder ", folder.string());
-  check<IoError>(!fs::is_directory(path, fault), path, ": cannot write there: it is a folder");
-  for (const std::string& input : inputs)
-    check<UsageError>(!fs::equivalent(path, input, fault) || fault, "evaluate: ", option, " ", path,
-                      " would replace an input");
-}
-
-std::optional<DType> type_of(const std::string& name) {
-  if (name.empty()) return std::nullopt;
-  return name == "float64" ? DType::f64 : DType::f32;
-}
-
-void check_device(const std::string& device) {
-  if (device != "cuda") return;
-  check<DeviceError>(cuda_built,
-                     "evaluate: --device cuda: this program was built without it "
-                     "(CASIMIR_CUDA=OFF)");
-  check<DeviceError>(cuda_available(), "evaluate: --device cuda: no GPU was found");
-}
 
 struct Inputs {
   std::vector<std::string> models, data;
@@ -68,28 +38,6 @@ Inputs inputs_of(const EvaluateCommand& command) {
   return inputs;
 }
 
-void check_elements(const Model& model, const std::string& path, const std::vector<Frame>& frames) {
-  const std::vector<int>& known = model.potential->elements();
-  for (const Frame& frame : frames)
-    for (int number : frame.numbers)
-      check<DataError>(std::binary_search(known.begin(), known.end(), number), path, ": ",
-                       frame.where(), " has ", symbol_of(number), "; the model knows ",
-                       symbols_of(known));
-}
-
-std::vector<Frame> read_all(const EvaluateCommand& command, const std::vector<std::string>& data) {
-  std::vector<Frame> frames;
-  for (const std::string& file : data) {
-    try {
-      auto more = read_extxyz(file, command.keys, command.index);
-      std::move(more.begin(), more.end(), std::back_inserter(frames));
-    } catch (const ConfigError& error) {  // the slice
-      fail<UsageError>("evaluate: --index: ", error.what());
-    }
-  }
-  return frames;
-}
-
 struct Report {
   std::string text, json;
   FrameErrors errors;  // of the only model, or of the committee's mean
@@ -104,7 +52,7 @@ Report evaluate(const EvaluateCommand& command, const Inputs& inputs, std::vecto
     titles.push_back(
         concat_text(path, " (", model.dtype(), ", ", symbols_of(model.potential->elements()), ")"));
   }
-  frames = read_all(command, inputs.data);
+  frames = read_all(inputs.data, command.keys, command.index, "evaluate");
   const bool by_file = inputs.data.size() > 1;
   const EvaluateOptions options{.batch_size = command.batch_size};
   if (models.size() == 1) {
@@ -122,30 +70,13 @@ Report evaluate(const EvaluateCommand& command, const Inputs& inputs, std::vecto
 
 }  // namespace
 
-bool is_safetensors(const std::string& path) {
-  std::error_code fault;
-  char start[9] = {1, 1, 1, 1, 1, 1, 1, 1, 0};
-  if (fs::is_regular_file(path, fault))  // reading a pipe would take from it
-    std::ifstream(path, std::ios::binary).read(start, sizeof start);
-  const std::string extension = fs::path(path).extension().string();
-  return (start[7] == 0 && start[8] == '{') || extension == ".safetensors" || extension == ".ckpt";
-}
-
-std::string model_file_of(const std::string& path) {
-  std::error_code fault;
-  if (!fs::is_directory(path, fault)) return path;
-  std::string file = (fs::path(path) / "model.safetensors").string();
-  check<MissingError>(fs::exists(file, fault), path, ": this folder has no model.safetensors");
-  return file;
-}
-
 int evaluate_command(const EvaluateCommand& command, const Console& console) {
   const Inputs inputs = inputs_of(command);
   for (const auto& paths : {inputs.data, inputs.models}) {
-    check_output(command.json, "--json", paths);
-    check_output(command.predictions, "--predictions", paths);
+    check_output(command.json, "evaluate: --json", paths);
+    check_output(command.predictions, "evaluate: --predictions", paths);
   }
-  check_device(command.device);
+  check_device(command.device, "evaluate");
   set_num_threads(static_cast<int>(command.threads));
 
   std::vector<Frame> frames;

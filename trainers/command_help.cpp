@@ -53,6 +53,7 @@ Commands:
 
   train CONFIG [key=value ...]   train the potential that a YAML file describes
   evaluate MODEL... DATA...      energy, force and stress errors; predictions with --predictions
+  report MODEL [DATA]            one page: learning curves, parity plots, errors, settings
   info FILE                      what a model, checkpoint, run or data set holds
   check MODEL [DATA]             test a model against what must hold; ends with 0 only if all does
   data make silicon --out FILE   a data set from the built-in Stillinger-Weber potential
@@ -86,9 +87,9 @@ int help_command(const std::string& topic, const Console& console) {
   else if (topic == "config")
     console.out << config_help_text();
   else
-    fail<UsageError>(
-        "help: unknown topic '", topic, "'",
-        did_you_mean(topic, {"config", "train", "evaluate", "info", "check", "data", "help"}));
+    fail<UsageError>("help: unknown topic '", topic, "'",
+                     did_you_mean(topic, {"config", "train", "evaluate", "report", "info", "check",
+                                          "data", "help"}));
   return 0;
 }
 

@@ -1,13 +1,12 @@
-#include <algorithm>
 #include <filesystem>
-#include <map>
 
-#include "core/config.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "trainers/checkpoint.h"
+#include "trainers/command_inputs.h"
 #include "trainers/commands.h"
 #include "trainers/data_summary.h"
+#include "trainers/describe_model.h"
 #include "trainers/model_file.h"
 #include "trainers/table.h"
 
@@ -16,18 +15,6 @@ namespace casimir {
 namespace {
 
 namespace fs = std::filesystem;
-
-// "interactions.0.linear.weight_0e" -> "interactions.0"
-std::string block_of(const std::string& name) {
-  size_t dot = name.find('.');
-  if (dot == std::string::npos) return name;
-  size_t next = name.find('.', dot + 1);
-  bool numbered = next != std::string::npos &&
-                  std::all_of(name.begin() + static_cast<int64_t>(dot) + 1,
-                              name.begin() + static_cast<int64_t>(next),
-                              [](unsigned char c) { return std::isdigit(c) != 0; });
-  return name.substr(0, numbered ? next : dot);
-}
 
 void print_line(const Console& console, std::string name, const std::string& value) {
   name.resize(std::max<size_t>(name.size(), 19), ' ');
@@ -43,60 +30,12 @@ std::string indented(const std::string& text) {
   return out;
 }
 
-// The files that data.train of a configuration names.
-std::string training_files(const std::string& config) {
-  std::string list;
-  try {
-    Config root = Config::parse(config, "config");
-    if (!root.has("data") || !root["data"].has("train")) return "";
-    for (const auto& file : root["data"].get<std::vector<std::string>>("train"))
-      list += (list.empty() ? "" : ", ") + file;
-  } catch (const ConfigError&) {
-    return "";
-  }
-  return list;
-}
-
-void print_parameters(const Console& console, const Parameters& parameters) {
-  std::vector<std::pair<std::string, int64_t>> blocks;
-  for (const auto& entry : parameters.entries()) {
-    const std::string block = block_of(entry.name);
-    if (blocks.empty() || blocks.back().first != block) blocks.emplace_back(block, 0);
-    blocks.back().second += entry.tensor.size();
-  }
-  Table table({{"block", "", true}, {"parameters", ""}});
-  for (const auto& [name, count] : blocks) table.row({name, count_text(count)});
-  table.rule();
-  table.row({"all", count_text(parameters.size())});
-  console.out << table.text(2);
-}
-
 void print_model(const InfoCommand& command, const std::string& path, const Console& console) {
   const Model model = load_model(path);
-  const MaceConstants& constants = model.constants;
   console.out << path << ": model, " << model.options.kind << ", " << model.dtype() << ", "
               << bytes_text(static_cast<double>(fs::file_size(path))) << "\n";
-  print_line(console, "elements", symbols_of(constants.elements));
-  print_line(console, "r_max", number_text(model.potential->r_max()) + " A");
-  print_line(console, "hidden irreps", model.options.hidden_irreps());
-  print_line(console, "layers", std::to_string(model.options.layers()));
-  print_line(console, "avg_num_neighbors", number_text(constants.avg_num_neighbors));
-  print_line(console, "scale", number_text(constants.scale) + " eV");
-  print_line(console, "shift", number_text(constants.shift) + " eV/atom");
-  print_line(console, "kernels", kernels_text());
-  const Potential::Paths paths = model.potential->convolution_paths();
-  print_line(console, "convolution paths",
-             concat_text(paths.all, ", ", paths.unrolled, " of them unrolled"));
-  const std::string files = training_files(model.config);
-  if (!files.empty()) print_line(console, "trained on", files);
-  for (const auto& [key, value] : model.metadata)
-    if (key != "format" && key != "version" && key != "config" && key != "checksum")
-      print_line(console, key, value);
-  Table energies({{"element", "", true}, {"E0", "eV"}});
-  for (size_t i = 0; i < constants.elements.size(); ++i)
-    energies.row({symbol_of(constants.elements[i]), number_text(constants.atomic_energies[i], 8)});
-  console.out << energies.text(2);
-  print_parameters(console, *model.parameters);
+  for (const auto& [name, value] : model_facts(model)) print_line(console, name, value);
+  console.out << energies_table(model).text(2) << parameters_table(*model.parameters).text(2);
   if (command.full_config)
     console.out << "  config\n" << indented(model.config);
   else

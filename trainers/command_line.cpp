@@ -61,6 +61,12 @@ void add_threads(CLI::App* app, std::function<void(int64_t)> set) {
   integer_option(app, "--threads", 0, 1024, std::move(set), "threads to use; 0: all");
 }
 
+void add_arithmetic(CLI::App* app, std::string& dtype, std::string& device) {
+  choice_option(app, "--dtype", dtype, {"float32", "float64"},
+                "number type to compute in (that of the model)");
+  choice_option(app, "--device", device, {"cpu", "cuda"}, "where to compute (cpu)");
+}
+
 void add_keys(CLI::App* app, ExtxyzKeys& keys) {
   text_option(app, "--energy-key", keys.energy, "key that holds the energy (energy)", "KEY");
   text_option(app, "--forces-key", keys.forces, "column that holds the forces (forces)", "KEY");
@@ -134,13 +140,35 @@ void add_evaluate(CLI::App& program, Run& run) {
   integer_option(
       app, "--batch-size", 1, 1000000, [=](int64_t n) { command->batch_size = n; },
       "frames per batch (by the number of edges)");
-  choice_option(app, "--dtype", command->dtype, {"float32", "float64"},
-                "number type to compute in (that of the model)");
-  choice_option(app, "--device", command->device, {"cpu", "cuda"}, "where to compute (cpu)");
+  add_arithmetic(app, command->dtype, command->device);
   add_threads(app, [=](int64_t n) { command->threads = n; });
   add_keys(app, command->keys);
   app->callback([=, &run] {
     run = [=](const Console& console) { return evaluate_command(*command, console); };
+  });
+}
+
+void add_report(CLI::App& program, Run& run) {
+  auto* app = add_command(program, "report", "one page: learning curves, parity, errors, settings",
+                          "Examples:\n"
+                          "  casimir report runs/quickstart                on its validation set\n"
+                          "  casimir report runs/quickstart test.xyz --out test.html\n"
+                          "  casimir report model.safetensors test.xyz --svg pictures");
+  auto command = std::make_shared<ReportCommand>();
+  app->add_option("MODEL", command->model, "model file, or the folder of a run")
+      ->required()
+      ->type_name("");
+  app->add_option("DATA", command->data,
+                  "extended XYZ files, plain or .gz (a run's validation set)")
+      ->type_name("");
+  text_option(app, "--out", command->out, "the page (report.html beside the model)", "FILE");
+  text_option(app, "--svg", command->svg, "write the pictures there, too, as SVG", "FOLDER");
+  text_option(app, "--index", command->index, "frames of each file: 0:100, ::10, -5:", "SLICE");
+  add_arithmetic(app, command->dtype, command->device);
+  add_threads(app, [=](int64_t n) { command->threads = n; });
+  add_keys(app, command->keys);
+  app->callback([=, &run] {
+    run = [=](const Console& console) { return report_command(*command, console); };
   });
 }
 
@@ -321,6 +349,7 @@ Run read_command_line(int argc, const char* const* argv) {
   Run run;
   add_train(*program, run);
   add_evaluate(*program, run);
+  add_report(*program, run);
   add_info(*program, run);
   add_check(*program, run);
   add_data(*program, run);

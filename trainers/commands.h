@@ -54,6 +54,18 @@ struct EvaluateCommand {
 };
 int evaluate_command(const EvaluateCommand& command, const Console& console);
 
+struct ReportCommand {
+  std::string model;              // file, or the folder of a run
+  std::vector<std::string> data;  // none: a run's validation set
+  std::string index = ":";
+  ExtxyzKeys keys;
+  std::string out, svg;  // file and folder; out empty: report.html beside the model
+  std::string dtype;     // float32 | float64; empty: as stored
+  std::string device = "cpu";
+  int64_t threads = 0;
+};
+int report_command(const ReportCommand& command, const Console& console);
+
 struct InfoCommand {
   std::string path;  // model, checkpoint, data set, or the folder of a run; empty: the program
   ExtxyzKeys keys;
@@ -85,11 +97,5 @@ std::string version_text();      // casimir --version
 // have lengths known when it was built: "AVX2, convolutions unrolled up to degree 3".
 std::string kernels_text();
 int help_command(const std::string& topic, const Console& console);
-
-// Whether a file starts as safetensors do, with the length of a header and '{'; a cut or missing
-// one is known by its name.
-bool is_safetensors(const std::string& path);
-// The model file that `path` names: itself, or model.safetensors of a run's folder.
-std::string model_file_of(const std::string& path);
 
 }  // namespace casimir

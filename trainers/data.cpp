@@ -67,6 +67,19 @@ Sets split_sets(std::vector<Frame> frames, const RunOptions& options) {
   return sets;
 }
 
+// Both sets, with the weights of their types; the isolated atoms among the training frames, where
+// these tell the reference energies, go to `single`.
+Sets read_sets(const RunOptions& options, const Reader& read, std::vector<Frame>& single) {
+  std::vector<Frame> frames = read("data.train", options.data.train, options.data.index);
+  if (options.data.E0s == "isolated") single = take_isolated_atoms(frames, options.model.r_max());
+  check<DataError>(!frames.empty(), "data.train: only isolated atoms, nothing to train on");
+  apply_type_weights(frames, options.data);
+  if (options.data.valid.empty()) return split_sets(std::move(frames), options);
+  Sets sets{std::move(frames), read("data.valid", options.data.valid, ":")};
+  apply_type_weights(sets.valid, options.data);
+  return sets;
+}
+
 std::vector<int> model_elements(const RunOptions& options, const Sets& sets) {
   if (options.model.elements.empty()) {
     std::vector<int> elements = elements_of(sets.train);
@@ -189,22 +202,18 @@ std::vector<Frame> read_frames(const std::string& path, const DataOptions& optio
   return find_dataset(options.kind).read(path, options, index);
 }
 
+std::vector<Frame> validation_frames(const RunOptions& options) {
+  std::vector<DataFile> files;
+  std::vector<Frame> single;
+  return read_sets(options, Reader{options.data, files}, single).valid;
+}
+
 Data load_data(const RunOptions& options) {
   Data data;
   Reader read{options.data, data.files};
   double r_max = options.model.r_max();
-  std::vector<Frame> frames = read("data.train", options.data.train, options.data.index);
   std::vector<Frame> single;
-  if (options.data.E0s == "isolated") single = take_isolated_atoms(frames, r_max);
-  check<DataError>(!frames.empty(), "data.train: only isolated atoms, nothing to train on");
-  apply_type_weights(frames, options.data);
-  Sets sets;
-  if (options.data.valid.empty()) {
-    sets = split_sets(std::move(frames), options);
-  } else {
-    sets = {std::move(frames), read("data.valid", options.data.valid, ":")};
-    apply_type_weights(sets.valid, options.data);
-  }
+  Sets sets = read_sets(options, read, single);
   std::string notes, e0_note;
   check_labels("data.train", sets.train, options, notes);
   check_labels("data.valid", sets.valid, options, notes);

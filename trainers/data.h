@@ -27,6 +27,9 @@ struct Data {
 // frame has is a DataError.
 Data load_data(const RunOptions& options);
 
+// The validation set alone, without neighbour lists: the same frames.
+std::vector<Frame> validation_frames(const RunOptions& options);
+
 // The frames of one file with the keys of `options`; `key` stands in the message when it is
 // missing.
 std::vector<Frame> read_frames(const std::string& path, const DataOptions& options = {},

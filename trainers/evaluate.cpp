@@ -138,7 +138,7 @@ std::vector<std::string> errors_row(const std::string& name, const FrameErrors& 
   return row_of(name, evaluation.errors.total, &labels);
 }
 
-std::string errors_text(const FrameErrors& evaluation, bool by_file) {
+Table errors_by_type(const FrameErrors& evaluation, bool by_file) {
   Table table = errors_table("config_type");
   const auto& types = evaluation.errors.by_config_type;
   for (const auto& [name, errors] : types)
@@ -152,10 +152,18 @@ std::string errors_text(const FrameErrors& evaluation, bool by_file) {
     table.rule();
     table.row(errors_row("all", evaluation));
   }
+  return table;
+}
+
+std::string lacking_text(const FrameErrors& evaluation) {
   int64_t frames = evaluation.errors.total.frames;
-  return table.text() + lack_line(evaluation.without_energy, frames, "energy", "frame") +
+  return lack_line(evaluation.without_energy, frames, "energy", "frame") +
          lack_line(evaluation.without_forces, frames, "forces", "frame") +
          lack_line(evaluation.without_stress, evaluation.periodic, "stress", "periodic frame");
+}
+
+std::string errors_text(const FrameErrors& evaluation, bool by_file) {
+  return errors_by_type(evaluation, by_file).text() + lacking_text(evaluation);
 }
 
 Frame with_prediction(const Frame& frame, const FramePrediction& prediction) {

@@ -43,8 +43,10 @@ FrameErrors compare_frames(const std::vector<Frame>& frames,
 Table errors_table(const char* first);
 std::vector<std::string> errors_row(const std::string& name, const FrameErrors& evaluation);
 
-// The errors as a table: a row per config_type, per file when there are several, and all; then a
-// line for each label that frames lack.
+// A row per config_type, per file when there are several, and all; a line for each label that
+// frames lack; and both as text.
+Table errors_by_type(const FrameErrors& evaluation, bool by_file = false);
+std::string lacking_text(const FrameErrors& evaluation);
 std::string errors_text(const FrameErrors& evaluation, bool by_file = false);
 
 // The frame as read plus casimir_energy (eV), the column casimir_forces (eV/A) and, with three

@@ -141,6 +141,7 @@ void TrainOptions::fields(Fields& f) {
   f("save_every_steps", save_every_steps, "steps between checkpoints within an epoch", count());
   f("keep", keep, "how many of the newest checkpoints are kept", count());
   f("max_time", max_time, "seconds; then save and stop with exit code 75", positive());
+  f("report", report, "write report.html into the folder of the run at the end");
 }
 
 void StepOptions::fields(Fields& f) {

@@ -116,6 +116,7 @@ struct TrainOptions {
   std::optional<int64_t> save_every_steps;
   int64_t keep = 2;                // checkpoints kept
   std::optional<double> max_time;  // seconds; then save and stop with exit code 75
+  bool report = true;              // write report.html at the end
 
   void fields(Fields& f);
 };

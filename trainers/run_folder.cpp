@@ -31,16 +31,16 @@ void RunFolder::create() const {
 
 void RunFolder::clean() const {
   for (const std::string& entry : paths_in(path))
-    for (const char* own :
-         {"model.safetensors", "config.yaml", "resolved.yaml", "run.json", "profile.txt"})
+    for (const char* own : {"model.safetensors", "config.yaml", "resolved.yaml", "run.json",
+                            "profile.txt", "report.html"})
       if (entry.starts_with(file(own) + ".tmp")) remove_file(entry);
 }
 
 void RunFolder::clear() const {
   remove_file(model());
   CheckpointFolder(checkpoints(), 1).remove();
-  for (const char* name :
-       {"metrics.jsonl", "lcurve.csv", "timing.jsonl", event_file_name, "train.log", "profile.txt"})
+  for (const char* name : {"metrics.jsonl", "lcurve.csv", "timing.jsonl", event_file_name,
+                           "train.log", "profile.txt", "report.html"})
     remove_file(file(name));
 }
 

@@ -22,10 +22,12 @@ class Table {
   void rule();                               // a line between the rows before and after
   // Every line ends in a newline and starts with `indent` spaces; none has blanks at its end.
   std::string text(int indent = 0) const;
+  const std::vector<Column>& columns() const { return columns_; }
+  const std::vector<std::vector<std::string>>& rows() const { return rows_; }  // empty: a rule
 
  private:
   std::vector<Column> columns_;
-  std::vector<std::vector<std::string>> rows_;  // an empty row is a rule
+  std::vector<std::vector<std::string>> rows_;
 };
 
 // 4 significant digits without an exponent between 1e-3 and 1e7 ("0.01234", "12.35", "123457"),

@@ -24,7 +24,8 @@ std::string default_run_folder(const std::string& config_path);
 
 // Trains to the end (0) or until a signal, max_time or stop_after (75: saved, resumable). The
 // folder then holds config.yaml, resolved.yaml, run.json, train.log, metrics.jsonl, timing.jsonl,
-// lcurve.csv, TensorBoard's event file, checkpoints/ and model.safetensors.
+// lcurve.csv, TensorBoard's event file, checkpoints/ and model.safetensors; and, when it has ended,
+// report.html.
 int train(const RunRequest& request);
 
 // Data, model, memory, steps and time per step, on the console; writes nothing.

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "core/files.h"
 #include "core/parallel.h"
 #include "trainers/profile_report.h"
+#include "trainers/report.h"
 #include "trainers/signals.h"
 
 namespace casimir {
@@ -48,7 +50,8 @@ Training::Training(const RunRequest& request, Data data)
   options_.model = model_.options;
   RunOptions described = options_;
   described.step.threads = 0;     // so that the model file is the same for any number of threads,
-  described.step.graph = "auto";  // and with and without graphs
+  described.step.graph = "auto";  // with and without graphs, and with and without a report
+  described.train.report = true;
   model_.config = to_yaml(described);
   valid_batches_.batch_size = train_.valid_batch_size.value_or(train_.batch_size);
   valid_batches_.shuffle = false;
@@ -160,6 +163,8 @@ int Training::finish() {
         fmt::format("already finished at step {}, epoch {}; a larger train.epochs or "
                     "train.max_steps goes on",
                     state_.step, state_.epoch));
+    if (std::error_code fault; !std::filesystem::exists(folder_.file("report.html"), fault))
+      write_report();
     return 0;
   }
   if (state_.stopped)
@@ -168,7 +173,21 @@ int Training::finish() {
   log_->line(fmt::format("done in {}: {} is of epoch {}, step {}", duration(seconds_since(start_)),
                          folder_.model(), state_.best_epoch, state_.best_step));
   report_profile();
+  write_report();
   return 0;
+}
+
+// A training that has ended well does not fail for its report.
+void Training::write_report() {
+  if (!train_.report) return;
+  std::vector<Frame> frames;
+  for (Sample& sample : data_.valid) frames.push_back(std::move(sample.frame));
+  try {
+    write_run_report(folder_.path, std::move(frames), options_.step.device_kind());
+    log_->line(concat_text("report: ", folder_.file("report.html")));
+  } catch (const std::exception& error) {
+    log_->line(concat_text("warning: no report: ", error.what()));
+  }
 }
 
 void Training::report_epoch(EpochReport& report) {

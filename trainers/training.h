@@ -51,6 +51,7 @@ class Training {
   void report_epoch(EpochReport& report);
   void save(bool best);
   void report_profile();
+  void write_report();  // uses up the validation set
   int interrupt();
   int finish();
   // DivergedError: `what` at `place`, with the batch's frames, where to go on and what to try.
