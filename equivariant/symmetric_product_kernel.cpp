@@ -150,9 +150,15 @@ class SymmetricKernel {
     const int64_t used = std::min<int64_t>(width, p_.channels - u);
     T* out = to.data<T>() + task.species * p_.slots * p_.channels + u;
     for (int64_t s = 0; s < p_.slots; ++s) std::fill_n(out + s * p_.channels, used, T{0});
-    for (size_t e = 0; e < from.size(); ++e)
-      for (int64_t k = 0; k < used && slots_[e] >= 0; ++k)
-        out[slots_[e] * p_.channels + k] += from[e][k];
+    for (size_t e = 0; e < from.size(); ++e) {
+      if (slots_[e] < 0) continue;
+      T* slot = out + slots_[e] * p_.channels;
+      if (used == width) {
+        simd_store(slot, simd_load<V>(slot) + from[e]);
+      } else {
+        for (int64_t k = 0; k < used; ++k) slot[k] += from[e][k];
+      }
+    }
   }
 
   void run_task(Workspace& work, const Task& task, SymmetricGradients& out) const {
