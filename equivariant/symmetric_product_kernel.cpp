@@ -326,8 +326,10 @@ class SymmetricKernel {
 }  // namespace
 
 SymmetricProgram::SymmetricProgram(SymmetricPolynomials given)
-    : polynomials(std::move(given)), cubics(cubic_forms(polynomials)), tree(polynomials) {
-  if (cubics.empty()) slots = tree.slots;
+    : polynomials(std::move(given)),
+      cubics(cubic_forms(polynomials)),
+      tree(cubics.empty() ? polynomials : SymmetricPolynomials()),
+      slots(tree.slots) {
   for (const CubicForm& form : cubics)
     slots.insert(slots.end(), form.slots.begin(), form.slots.end());
 }

@@ -15,8 +15,8 @@ struct SymmetricOperands {
 // The polynomials in the forms that the kernels walk through.
 struct SymmetricProgram {
   SymmetricPolynomials polynomials;
-  std::vector<CubicForm> cubics;  // of each output, or
-  MonomialTree tree;              // where there are none
+  std::vector<CubicForm> cubics;  // of each output; or
+  MonomialTree tree;              // empty where there are cubics
   std::vector<int32_t> slots;     // of the coefficients in the order of their use
   explicit SymmetricProgram(SymmetricPolynomials given);
 };

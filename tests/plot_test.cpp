@@ -128,6 +128,18 @@ TEST_CASE("plot: every picture is well-formed, whatever its text and numbers") {
   CHECK(markup_fault(Bars{bad, "meV", {}}.svg()) == "");
 }
 
+TEST_CASE("plot: long names of bars are cut between characters") {
+  auto has_name = [](const std::string& name, const std::string& shown) {
+    return Bars{"t", "meV", {{name, 1}}}.svg().find(">" + shown + "</text>") != std::string::npos;
+  };
+  std::string umlauts;
+  for (int i = 0; i < 20; ++i) umlauts += "ü";
+  CHECK(has_name(umlauts, umlauts));
+  CHECK(has_name(umlauts + "x", umlauts + "x"));
+  CHECK(has_name(umlauts + "xy", umlauts + "…"));
+  CHECK(has_name("", ""));
+}
+
 TEST_CASE("plot: the checker of markup sees what is wrong") {
   CHECK(markup_fault("<a x=\"1\"><b/>text</a>") == "");
   CHECK(markup_fault("<a><b></a></b>") == "</a> closes <b>");

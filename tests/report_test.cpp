@@ -285,7 +285,7 @@ TEST_CASE("report: R2, elements and worst frames by hand") {
   CHECK(error_pictures(nothing).empty());
 }
 
-TEST_CASE("report: 5 000 epochs and 100 000 frames are a small file, soon written") {
+TEST_CASE("report: 5 000 epochs and 100 000 frames are a small file") {
   Synthetic set = synthetic(100000);
   FrameErrors evaluation = compare_frames(set.frames, std::move(set.predictions));
   const std::string metrics = metrics_of(5000);
@@ -299,7 +299,6 @@ TEST_CASE("report: 5 000 epochs and 100 000 frames are a small file, soon writte
   check_page(page);
   const size_t kilobytes = page.size() / 1000;
   MESSAGE(kilobytes, " kB in ", passed.count(), " s");
-  CHECK(page.size() < 1000000);
-  CHECK(passed.count() < 20);
+  CHECK(page.size() < 200000);
   if (const char* path = std::getenv("CASIMIR_LARGE_REPORT")) write_file_atomic(path, page);
 }

@@ -33,10 +33,7 @@ std::string cell(const ErrorSum& sum, double value) {
 }
 
 std::vector<std::string> row_of(const std::string& name, const Errors& errors,
-                                const ErrorSum* label_forces) {
-  std::string relative = "-";
-  if (label_forces != nullptr && label_forces->rmse() > 0)
-    relative = number_text(100 * errors.forces.rmse() / label_forces->rmse());
+                                const ErrorSum& label_forces) {
   return {name,
           count_text(errors.frames),
           cell(errors.energy, errors.energy.rmse()),
@@ -45,7 +42,7 @@ std::vector<std::string> row_of(const std::string& name, const Errors& errors,
           cell(errors.energy_per_atom, errors.energy_per_atom.mae()),
           cell(errors.forces, errors.forces.rmse()),
           cell(errors.forces, errors.forces.mae()),
-          relative,
+          relative_text(errors.forces, label_forces),
           cell(errors.stress, errors.stress.rmse())};
 }
 
@@ -132,21 +129,28 @@ Table errors_table(const char* first) {
                 {"S RMSE", "meV/A^3"}});
 }
 
+std::string relative_text(const ErrorSum& errors, const ErrorSum& labels) {
+  return labels.rmse() > 0 ? number_text(100 * errors.rmse() / labels.rmse()) : "-";
+}
+
+ErrorSum all_label_forces(const FrameErrors& evaluation) {
+  ErrorSum all;
+  for (const auto& [type, sum] : evaluation.label_forces) all.add(sum);
+  return all;
+}
+
 std::vector<std::string> errors_row(const std::string& name, const FrameErrors& evaluation) {
-  ErrorSum labels;
-  for (const auto& [type, sum] : evaluation.label_forces) labels.add(sum);
-  return row_of(name, evaluation.errors.total, &labels);
+  return row_of(name, evaluation.errors.total, all_label_forces(evaluation));
 }
 
 Table errors_by_type(const FrameErrors& evaluation, bool by_file) {
   Table table = errors_table("config_type");
   const auto& types = evaluation.errors.by_config_type;
   for (const auto& [name, errors] : types)
-    table.row(row_of(name, errors, &evaluation.label_forces.at(name)));
+    table.row(row_of(name, errors, evaluation.label_forces.at(name)));
   if (by_file) {
     table.rule();
-    for (const auto& [name, errors] : evaluation.by_file)
-      table.row(row_of(name, errors.total, nullptr));
+    for (const auto& [name, errors] : evaluation.by_file) table.row(row_of(name, errors.total, {}));
   }
   if (types.size() > 1 || by_file) {
     table.rule();

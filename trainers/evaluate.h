@@ -43,6 +43,10 @@ FrameErrors compare_frames(const std::vector<Frame>& frames,
 Table errors_table(const char* first);
 std::vector<std::string> errors_row(const std::string& name, const FrameErrors& evaluation);
 
+// RMSE of errors in % of that of the labels: "12.35"; "-" where these are 0 or none.
+std::string relative_text(const ErrorSum& errors, const ErrorSum& labels);
+ErrorSum all_label_forces(const FrameErrors& evaluation);
+
 // A row per config_type, per file when there are several, and all; a line for each label that
 // frames lack; and both as text.
 Table errors_by_type(const FrameErrors& evaluation, bool by_file = false);

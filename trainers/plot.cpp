@@ -55,6 +55,16 @@ std::string opened(const std::string& title, int height) {
          text_at(2, 15, "start", "head", title);
 }
 
+// At most `most` characters of a name, in UTF-8.
+std::string shortened(const std::string& name, size_t most) {
+  auto begins = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
+  size_t end = 0;
+  for (size_t count = 0; end < name.size(); ++end)
+    if (begins(name[end]) && count++ == most - 1) break;
+  const auto rest = std::count_if(name.begin() + static_cast<int64_t>(end), name.end(), begins);
+  return rest > 1 ? name.substr(0, end) + "…" : name;
+}
+
 // Where the numbers of a plot stand in its picture.
 struct Area {
   const Plot& plot;
@@ -101,9 +111,8 @@ std::string line_svg(const Area& area, const Line& line, size_t number) {
   if (drawn.x.size() == 1) path += "h0.1";  // a round end makes a dot of it
   return fmt::format(
       "<path class=\"s{}\" d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" "
-      "stroke-linejoin=\"round\" stroke-linecap=\"round\"{}/>\n",
-      number % 3, path, series[number % 3], drawn.x.size() == 1 ? "5" : "1.6",
-      line.dashed ? " stroke-dasharray=\"1 4\"" : "");
+      "stroke-linejoin=\"round\" stroke-linecap=\"round\"/>\n",
+      number % 3, path, series[number % 3], drawn.x.size() == 1 ? "5" : "1.6");
 }
 
 // From the right: names in the line of the axis title, each behind a piece of its line.
@@ -114,9 +123,8 @@ std::string legend_svg(const std::vector<Line>& lines) {
   for (size_t i = lines.size(); i-- > 0;) {
     out += text_at(x, 33, "end", "plain", lines[i].name);
     x -= 6.2 * static_cast<double>(lines[i].name.size()) + 22;
-    out += segment(
-        x, 29, x + 16, 29, fmt::format("s{}", i % 3).c_str(), series[i % 3],
-        lines[i].dashed ? " stroke-width=\"2\" stroke-dasharray=\"1 3\"" : " stroke-width=\"2\"");
+    out += segment(x, 29, x + 16, 29, fmt::format("s{}", i % 3).c_str(), series[i % 3],
+                   " stroke-width=\"2\"");
     x -= 12;
   }
   return out;
@@ -217,7 +225,7 @@ Density density_for(int64_t points) {
 }
 
 Line thinned(const Line& line, const Axis& x, const Axis& y, int pixels) {
-  Line out{line.name, {}, {}, line.dashed};
+  Line out{line.name, {}, {}};
   std::vector<size_t> column;  // first, lowest, highest, last of the current one
   auto flush = [&] {
     std::sort(column.begin(), column.end());
@@ -274,9 +282,8 @@ std::string Bars::svg() const {
   std::string out = opened(title, 52 + 19 * static_cast<int>(rows.size()));
   out += text_at(2, 32, "start", "faint", unit);
   for (const Row& row : rows) {
-    const std::string name = row.name.size() > 21 ? row.name.substr(0, 20) + "…" : row.name;
     const double length = most > 0 ? (end - start) * row.value / most : 0;
-    out += text_at(start - 8, y + 11, "end", "plain", name);
+    out += text_at(start - 8, y + 11, "end", "plain", shortened(row.name, 21));
     out += fmt::format(
         "<rect class=\"bar\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"13\" rx=\"2\" fill=\"{}\"/>\n",
         place_text(start), place_text(y), place_text(std::max(length, 1.0)), series[0]);

@@ -27,7 +27,6 @@ Density density_for(int64_t points);  // coarser for few points
 struct Line {
   std::string name;
   std::vector<double> x, y;  // what an axis cannot show is left out
-  bool dashed = false;
 };
 
 // The points of a line where it is drawn on `pixels` columns: in each the first, lowest, highest

@@ -56,14 +56,15 @@ std::string typeset(std::string text) {
   return sign + text;
 }
 
-}  // namespace
-
+// "10⁻⁵"
 std::string text_of_power(int exponent) {
   static const char* const digits[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
   std::string text = exponent < 0 ? "10⁻" : "10";
   for (char digit : std::to_string(std::abs(exponent))) text += digits[digit - '0'];
   return text;
 }
+
+}  // namespace
 
 double Axis::place(double value) const {
   return log ? std::log(value / low) / std::log(high / low) : (value - low) / (high - low);

@@ -26,6 +26,4 @@ Axis axis_over(std::string title, const std::vector<const std::vector<double>*>&
                bool log = false);
 Axis axis_between(std::string title, double low, double high, bool log = false);
 
-std::string text_of_power(int exponent);  // "10⁻⁵"
-
 }  // namespace casimir

@@ -85,8 +85,7 @@ std::string tiles_html(const ReportErrors& errors) {
   };
   add("energy RMSE", total.energy_per_atom, "meV/atom");
   add("force RMSE", total.forces, "meV/Å");
-  // The column of the table that is relative to the size of the forces.
-  const std::string relative = errors_row("", errors.numbers).at(8);
+  const std::string relative = relative_text(total.forces, all_label_forces(errors.numbers));
   if (relative != "-") out += tile("force RMSE, relative", relative, "%");
   add("stress RMSE", total.stress, "meV/Å³");
   return "<div class=\"tiles\">\n" + out + "</div>\n";
@@ -103,10 +102,7 @@ std::string elements_html(const ReportErrors& errors) {
   for (const auto& [number, element] : errors.elements)
     table.row({symbol_of(number), count_text(element.atoms),
                number_text(1000 * element.forces.rmse()), number_text(1000 * element.forces.mae()),
-               number_text(element.labels.rmse()),
-               element.labels.rmse() > 0
-                   ? number_text(100 * element.forces.rmse() / element.labels.rmse())
-                   : "-"});
+               number_text(element.labels.rmse()), relative_text(element.forces, element.labels)});
   return table_html(table);
 }
 
