@@ -16,6 +16,8 @@ struct ExtxyzKeys {
   std::string stress = "stress";  // nine numbers (3x3) or six: xx yy zz yz xz xy
   std::string virial = "virial";  // eV; without a stress, stress = -virial / volume
   std::string config_type = "config_type";
+
+  bool operator==(const ExtxyzKeys&) const = default;
 };
 
 // Frames of a file. `index` selects them as ASE does: ":", "0:450", "::2", "-50:", "7", "-1".

@@ -52,6 +52,8 @@ void write_pictures(const ReportData& report, const std::string& folder) {
 }  // namespace
 
 int report_command(const ReportCommand& command, const Console& console) {
+  check<UsageError>(!command.data.empty() || (command.index == ":" && command.keys == ExtxyzKeys()),
+                    "report: --index and the keys of labels are for DATA, which is missing");
   const std::string file = model_file_of(command.model);
   const std::string out =
       command.out.empty() ? (fs::path(file).parent_path() / "report.html").string() : command.out;
