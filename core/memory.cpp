@@ -11,6 +11,10 @@
 
 #include "core/error.h"
 
+#ifdef CASIMIR_ADDRESS_SANITIZER
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace casimir {
 
 namespace cuda {
@@ -68,6 +72,16 @@ void fill_with_nan(void* data, Device device, size_t bytes) {
     if (device == Device::cuda) return cuda::fill_bytes(data, 0xFF, bytes);
   std::memset(data, 0xFF, bytes);
 }
+// AddressSanitizer takes all of a block that nobody asked for as not allocated: what a pool keeps,
+// and what its size class has beyond the bytes of a buffer.
+void mark_usable([[maybe_unused]] void* data, [[maybe_unused]] size_t bytes,
+                 [[maybe_unused]] size_t block, [[maybe_unused]] Device device) {
+#ifdef CASIMIR_ADDRESS_SANITIZER
+  if (device != Device::cpu) return;
+  ASAN_UNPOISON_MEMORY_REGION(data, bytes);
+  ASAN_POISON_MEMORY_REGION(static_cast<char*>(data) + bytes, block - bytes);
+#endif
+}
 void system_release(void* data, Device device) {
   if constexpr (cuda_built)
     if (device == Device::cuda) return cuda::release(data);
@@ -119,12 +133,14 @@ Buffer::Buffer(size_t bytes, Device device) : bytes_(bytes), device_(device) {
     s.peak = std::max(s.peak, s.in_use);
     if (fresh) s.reserved += static_cast<int64_t>(klass.bytes), ++s.system_calls;
   }
-  if (poison_on) fill_with_nan(data_, device, klass.bytes);
+  mark_usable(data_, bytes, klass.bytes, device);
+  if (poison_on) fill_with_nan(data_, device, bytes);
 }
 
 Buffer::~Buffer() {
   if (parent_) return;
   SizeClass klass = size_class(bytes_);
+  mark_usable(data_, 0, klass.bytes, device_);
   Pool& pool = pool_ ? *pool_ : pool_of(device_);
   std::lock_guard lock(pool.mutex);
   pool.free[klass.number].push_back(data_);
@@ -140,6 +156,7 @@ void Buffer::move_into(std::shared_ptr<Buffer> other, size_t offset) {
   else if constexpr (cuda_built)
     cuda::copy(target, device_, data_, device_, bytes_);
   SizeClass klass = size_class(bytes_);
+  mark_usable(data_, 0, klass.bytes, device_);
   Pool& pool = pool_ ? *pool_ : pool_of(device_);
   std::lock_guard lock(pool.mutex);
   pool.free[klass.number].push_back(data_);

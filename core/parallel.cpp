@@ -1,10 +1,12 @@
 #include "core/parallel.h"
 
+#include <pmmintrin.h>
 #include <sched.h>
 
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <memory>
@@ -83,6 +85,7 @@ class Team {
   }
 
   void work() {
+    leave_signals_to_main();
     uint64_t seen = 0;
     auto idle = [&] { return state_.load() >> 32 == seen; };
     while (true) {
@@ -140,6 +143,19 @@ void set_num_threads(int threads) {
   std::lock_guard lock(team_mutex);
   team.reset();
   count = threads;
+}
+
+void flush_denormals(bool on) {
+  _MM_SET_FLUSH_ZERO_MODE(on ? _MM_FLUSH_ZERO_ON : _MM_FLUSH_ZERO_OFF);
+  _MM_SET_DENORMALS_ZERO_MODE(on ? _MM_DENORMALS_ZERO_ON : _MM_DENORMALS_ZERO_OFF);
+  std::lock_guard lock(team_mutex);
+  team.reset();  // the next one's threads inherit the mode
+}
+
+void leave_signals_to_main() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, nullptr);
 }
 
 void parallel_chunks(int64_t n, int64_t grain, const std::function<void(int64_t, int64_t)>& f) {

@@ -11,6 +11,16 @@ int num_threads();
 void set_num_threads(int count);  // 0: what the machine, OMP_NUM_THREADS or Slurm allows
 int available_threads();          // that number
 
+// From here on numbers too small for a normal representation (1e-38 in float32) count as zero in
+// this thread and those that it starts. Arithmetic with them takes a hundred times as long, and
+// weights that decay to nothing pass through them.
+void flush_denormals(bool on);
+
+// For threads that help: signals are left to the main thread, which handles them on a stack of
+// their own. oneDNN's code for AVX-512 keeps a data address in the stack pointer, where the kernel
+// would store the interrupted thread's registers: a program's own handlers need SA_ONSTACK.
+void leave_signals_to_main();
+
 // Calls f(begin, end) for the chunks [0, grain), [grain, 2 grain) ... of [0, n). Chunks may run on
 // any thread in any order; the first exception is rethrown here. Nested calls run in the caller.
 void parallel_chunks(int64_t n, int64_t grain, const std::function<void(int64_t, int64_t)>& f);

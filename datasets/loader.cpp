@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "core/error.h"
+#include "core/parallel.h"
 #include "core/random.h"
 
 namespace casimir {
@@ -44,6 +45,7 @@ struct Loader::State {
 };
 
 void Loader::State::work() {
+  leave_signals_to_main();
   int64_t planned = -1;  // the epoch of `plan`
   std::vector<std::vector<int64_t>> plan;
   std::unique_lock lock(mutex);

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <csignal>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -56,5 +57,44 @@ TEST_CASE("parallel: nested calls and calls from several threads are complete") 
     });
   for (std::thread& caller : callers) caller.join();
   CHECK(sum == 3 * 50 * 10 * 190);
+  set_num_threads(0);
+}
+
+TEST_CASE("parallel: signals go to the main thread") {
+  set_num_threads(3);
+  std::atomic<int> wrong{0}, helped{0};
+  const std::thread::id main = std::this_thread::get_id();
+  for (int round = 0; round < 100 && helped == 0; ++round)
+    parallel_for(300, 1, [&](int64_t, int64_t) {
+      std::this_thread::yield();
+      sigset_t blocked;
+      pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
+      const bool helper = std::this_thread::get_id() != main;
+      helped += helper;
+      for (int signal : {SIGTERM, SIGINT, SIGUSR1, SIGALRM})
+        wrong += (sigismember(&blocked, signal) == 1) != helper;
+    });
+  CHECK(helped > 0);
+  CHECK(wrong == 0);
+  set_num_threads(0);
+}
+
+TEST_CASE("parallel: denormal numbers count as zero in every thread") {
+  set_num_threads(3);
+  const auto nonzero = [] {
+    std::atomic<int> count{0};
+    parallel_for(300, 1, [&](int64_t, int64_t) {
+      volatile float tiny = 1e-39f;
+      volatile double tiny64 = 1e-310;
+      count += (tiny * 0.5f != 0) + (tiny64 * 0.5 != 0);
+      std::this_thread::yield();
+    });
+    return count.load();
+  };
+  CHECK(nonzero() == 600);
+  flush_denormals(true);
+  CHECK(nonzero() == 0);
+  flush_denormals(false);
+  CHECK(nonzero() == 600);
   set_num_threads(0);
 }

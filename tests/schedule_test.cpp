@@ -58,6 +58,11 @@ TEST_CASE("schedule: cosine, exponential and constant by hand") {
   CHECK(c.lr({0, 0, 0}) == doctest::Approx(1.1));
   CHECK(c.lr({0, 0, 0.5}) == doctest::Approx(0.6));
   CHECK(c.lr({0, 0, 1.0 / 3}) == doctest::Approx(0.85));
+  cosine.hold = 0.6;
+  Schedule h(cosine, 1.1);
+  CHECK(h.lr({0, 0, 0.6}) == 1.1);
+  CHECK(h.lr({0, 0, 0.8}) == doctest::Approx(0.6));
+  CHECK(h.lr({0, 0, 1}) == doctest::Approx(0.1));
   CHECK(c.lr({0, 0, 1}) == doctest::Approx(0.1));
 
   ScheduleOptions exponential = options_of("exponential");

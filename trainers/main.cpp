@@ -10,6 +10,7 @@
 #include <new>
 
 #include "core/error.h"
+#include "core/parallel.h"
 #include "trainers/command_line.h"
 
 namespace casimir {
@@ -38,6 +39,7 @@ int finish(int code) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
+  casimir::flush_denormals(true);
   int code = 70;
   try {
     const casimir::Console console{std::cout, std::cerr, casimir::wants_colour()};

@@ -109,6 +109,7 @@ void ScheduleOptions::fields(Fields& f) {
   f("patience", patience, "plateau: validations without improvement before the rate is cut",
     non_negative());
   f("factor", factor, "plateau: the rate is multiplied by this", between(0.001, 1));
+  f("hold", hold, "cosine: share of the stage before the rate begins to fall", between(0, 0.999));
   f("gamma", gamma, "exponential: the rate is multiplied by this every epoch", between(0.001, 1));
   f("min_lr", min_lr, "the rate never falls below", non_negative());
 }

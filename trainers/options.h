@@ -84,6 +84,7 @@ struct ScheduleOptions {
   int64_t warmup_steps = 0;
   int64_t patience = 50;  // plateau: validations without improvement
   double factor = 0.8;    // plateau: lr is multiplied by this
+  double hold = 0;        // cosine: share of the stage before the rate falls
   double gamma = 0.999;   // exponential: per epoch
   double min_lr = 0;
 

@@ -13,8 +13,11 @@ double Schedule::lr(const Place& place) const {
   double low = std::min(options_.min_lr, lr_);
   if (options_.kind == "exponential")
     rate *= std::pow(options_.gamma, static_cast<double>(place.epoch));
-  else if (options_.kind == "cosine")
-    rate = low + (lr_ - low) * (1 + std::cos(std::numbers::pi * place.progress)) / 2;
+  else if (options_.kind == "cosine" && place.progress > options_.hold)
+    rate = low + (lr_ - low) *
+                     (1 + std::cos(std::numbers::pi * (place.progress - options_.hold) /
+                                   (1 - options_.hold))) /
+                     2;
   else if (options_.kind == "plateau")
     rate *= state_.factor;
   rate = std::max(rate, low);

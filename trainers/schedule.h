@@ -20,7 +20,8 @@ class Schedule {
 
   // constant     lr
   // exponential  lr gamma^epoch
-  // cosine       min_lr + (lr - min_lr) (1 + cos(pi progress)) / 2
+  // cosine       lr up to progress = hold, then min_lr + (lr - min_lr) (1 + cos(pi p)) / 2 with p
+  //              from 0 to 1
   // plateau      lr factor^reductions
   // never below min_lr; times (step + 1) / warmup_steps during the warm-up.
   double lr(const Place& place) const;
