@@ -1,6 +1,6 @@
 #include "core/parallel.h"
 
-#include <pmmintrin.h>
+#include <immintrin.h>
 #include <sched.h>
 
 #include <algorithm>

@@ -43,6 +43,7 @@ door("cuSOLVER" "cusolver.*" "core/linalg[.]cu")
 door("cuFFT" "cufft.*" "autograd/fft[.]cu")
 door("CUDA" "cuda.*|cub/.*|cooperative_groups.*|nvtx.*" ".*[.]cuh?|core/cuda_check[.]h")
 door("MPI and NCCL" "mpi[.]h|nccl[.]h" "trainers/distributed.*")
+door("AddressSanitizer" "sanitizer/.*" "core/memory[.]cpp")
 # Headers of the system and the compiler whose names have a dot or a slash.
 set(SYSTEM "^((unistd|dirent|fcntl|dlfcn|sched|signal|errno|immintrin|pthread|spawn|poll)[.]h|sys/[a-z]+[.]h)$")
 
