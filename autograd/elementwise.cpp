@@ -122,12 +122,13 @@ Tensor sub(const Tensor& a, const Tensor& b) {
                 });
 }
 
-Tensor mul(const Tensor& a, const Tensor& b) {
-  return record(
-      "mul", {a, b}, zip("mul", a, b, functors::Mul{}),
-      [a, b](const Tensors& g, const Needs& needs) {
-        return Tensors{needs[0] ? mul(g[0], b) : Tensor(), needs[1] ? mul(g[0], a) : Tensor()};
-      });
+Tensor mul(const Tensor& a, const Tensor& b, double factor) {
+  Array out = factor == 1 ? zip("mul", a, b, functors::Mul{})
+                          : zip("mul", a, b, functors::ScaledMul{factor});
+  return record("mul", {a, b}, std::move(out), [=](const Tensors& g, const Needs& needs) {
+    return Tensors{needs[0] ? mul(g[0], b, factor) : Tensor(),
+                   needs[1] ? mul(g[0], a, factor) : Tensor()};
+  });
 }
 
 Tensor div(const Tensor& a, const Tensor& b) {

@@ -50,6 +50,7 @@ using namespace functors;
 template Array zip(const Array&, const Array&, const Shape&, DType, Add);
 template Array zip(const Array&, const Array&, const Shape&, DType, Sub);
 template Array zip(const Array&, const Array&, const Shape&, DType, Mul);
+template Array zip(const Array&, const Array&, const Shape&, DType, ScaledMul);
 template Array zip(const Array&, const Array&, const Shape&, DType, Div);
 template Array zip(const Array&, const Array&, const Shape&, DType, Maximum);
 template Array zip(const Array&, const Array&, const Shape&, DType, Minimum);

@@ -335,6 +335,13 @@ struct Mul {
     return a * b;
   }
 };
+struct ScaledMul {
+  double factor;
+  template <class T>
+  CASIMIR_HD_INLINE T operator()(T a, T b) const {
+    return T(factor) * (a * b);
+  }
+};
 struct Div {
   template <class T>
   CASIMIR_HD_INLINE T operator()(T a, T b) const {

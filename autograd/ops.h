@@ -12,10 +12,10 @@
 namespace casimir {
 
 // ---- element-wise, with NumPy broadcasting (elementwise.cpp) -----------------------------------
-Tensor add(const Tensor& a, const Tensor& b);      // a + b
-Tensor sub(const Tensor& a, const Tensor& b);      // a - b
-Tensor mul(const Tensor& a, const Tensor& b);      // a b
-Tensor div(const Tensor& a, const Tensor& b);      // a / b
+Tensor add(const Tensor& a, const Tensor& b);                     // a + b
+Tensor sub(const Tensor& a, const Tensor& b);                     // a - b
+Tensor mul(const Tensor& a, const Tensor& b, double factor = 1);  // factor a b
+Tensor div(const Tensor& a, const Tensor& b);                     // a / b
 Tensor maximum(const Tensor& a, const Tensor& b);  // max(a, b); the gradient is halved where equal
 Tensor minimum(const Tensor& a, const Tensor& b);  // min(a, b); likewise
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);  // u8 ? a : b

@@ -58,19 +58,19 @@ Tensor pow(const Tensor& x, double exponent) {
   Array out = map("pow", x, functors::Pow{exponent});
   if (exponent == 0) return out;
   return record("pow", {x}, std::move(out), [x, exponent](const Tensors& g, const Needs&) {
-    return Tensors{scale(mul(g[0], pow(x, exponent - 1)), exponent)};
+    return Tensors{mul(g[0], pow(x, exponent - 1), exponent)};
   });
 }
 
 Tensor square(const Tensor& x) {
   return record("square", {x}, map("square", x, functors::Square{}),
-                [x](const Tensors& g, const Needs&) { return Tensors{scale(mul(g[0], x), 2)}; });
+                [x](const Tensors& g, const Needs&) { return Tensors{mul(g[0], x, 2)}; });
 }
 
 Tensor sqrt(const Tensor& x) {
   return record("sqrt", {x}, map("sqrt", x, functors::Sqrt{}),
                 [](const Tensors& g, const Needs&, const Tensors& out) {
-                  return Tensors{scale(mul(g[0], safe_reciprocal(out[0])), 0.5)};
+                  return Tensors{mul(g[0], safe_reciprocal(out[0]), 0.5)};
                 });
 }
 

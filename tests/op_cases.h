@@ -56,7 +56,13 @@ inline void add_binary(std::vector<OpCase>& table) {
   table.push_back(binary("add", add, [](double a, double b) { return a + b; }));
   table.push_back(binary("sub", sub, [](double a, double b) { return a - b; }));
   table.push_back(binary(
-      "mul", mul, [](double a, double b) { return a * b; }, any));
+      "mul", [](const Tensor& a, const Tensor& b) { return mul(a, b); },
+      [](double a, double b) { return a * b; }, any));
+  OpCase scaled = binary(
+      "mul", [](const Tensor& a, const Tensor& b) { return mul(a, b, -2.5); },
+      [](double a, double b) { return -2.5 * a * b; }, any, {.order = 3});
+  scaled.what = "and a number";
+  table.push_back(std::move(scaled));
   table.push_back(binary("div", div, [](double a, double b) { return a / b; }, away_from_zero,
                          {.finite = "huge equal"}));
   table.push_back(binary(

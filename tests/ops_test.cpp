@@ -122,7 +122,8 @@ const std::vector<BroadcastRow>& broadcast_rows() {
   static const std::vector<BroadcastRow> rows{
       {"add", add, [](double a, double b) { return a + b; }, true},
       {"sub", sub, [](double a, double b) { return a - b; }, true},
-      {"mul", mul, [](double a, double b) { return a * b; }, true},
+      {"mul", [](const Tensor& a, const Tensor& b) { return mul(a, b); },
+       [](double a, double b) { return a * b; }, true},
       {"div", div, [](double a, double b) { return a / b; }, true},
       {"maximum", maximum, [](double a, double b) { return std::max(a, b); }, true},
       {"minimum", minimum, [](double a, double b) { return std::min(a, b); }, true},
