@@ -19,7 +19,7 @@ namespace casimir {
 struct SymmetricPolynomials {
   struct Entry {
     std::vector<int32_t> monomial;  // components of x, ascending, with repetition
-    int32_t out, slot;
+    int32_t out, slot;              // each slot stands in one entry
   };
   std::vector<Entry> entries;
   int64_t components = 0, outputs = 0, slots = 0, channels = 0;

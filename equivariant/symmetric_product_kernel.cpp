@@ -149,14 +149,13 @@ class SymmetricKernel {
                            Array& to) const {
     const int64_t used = std::min<int64_t>(width, p_.channels - u);
     T* out = to.data<T>() + task.species * p_.slots * p_.channels + u;
-    for (int64_t s = 0; s < p_.slots; ++s) std::fill_n(out + s * p_.channels, used, T{0});
     for (size_t e = 0; e < from.size(); ++e) {
       if (slots_[e] < 0) continue;
       T* slot = out + slots_[e] * p_.channels;
       if (used == width) {
-        simd_store(slot, simd_load<V>(slot) + from[e]);
+        simd_store(slot, from[e]);
       } else {
-        for (int64_t k = 0; k < used; ++k) slot[k] += from[e][k];
+        for (int64_t k = 0; k < used; ++k) slot[k] = from[e][k];
       }
     }
   }
@@ -332,6 +331,11 @@ SymmetricProgram::SymmetricProgram(SymmetricPolynomials given)
       slots(tree.slots) {
   for (const CubicForm& form : cubics)
     slots.insert(slots.end(), form.slots.begin(), form.slots.end());
+  std::vector<int> uses(polynomials.slots, 0);
+  for (int32_t slot : slots)
+    if (slot >= 0) ++uses[slot];
+  check(std::all_of(uses.begin(), uses.end(), [](int n) { return n == 1; }),
+        "symmetric product: expected each coefficient to multiply one monomial of one output");
 }
 
 SymmetricGradients symmetric_gradients(const SymmetricProgram& program, const SymmetricOperands& in,
