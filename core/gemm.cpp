@@ -167,6 +167,29 @@ void tile_gemm(const Gemm<T>& g) {
   }
 }
 
+// For short inner axes, where C is most of the memory that is touched: C is written row after row,
+// as the processor expects it, and all of B, packed beside the first rows, stays in the second
+// cache.
+constexpr int64_t kept_bytes = 640 << 10;
+template <class T>
+void tile_gemm_by_rows(const Gemm<T>& g) {
+  constexpr int64_t width = 2 * Simd<T>::width;
+  constexpr auto row_counts = std::make_integer_sequence<int, most_rows>();
+  thread_local std::vector<T> buffer;
+  const size_t size = static_cast<size_t>(g.k * g.n);
+  if (buffer.size() < size) buffer.resize(size);
+  const int64_t blocks = (g.m + most_rows - 1) / most_rows;
+  for (int64_t block = 0; block < blocks; ++block) {
+    const int64_t i = g.m * block / blocks, rows = g.m * (block + 1) / blocks - i;
+    T* packed = buffer.data();
+    for (int64_t j = 0; j < g.n; j += width, packed += g.k * width)
+      block == 0 ? tile_of<true>(static_cast<int>(rows), g, i, j, width, g.b + j, g.ldb, packed,
+                                 row_counts)
+                 : tile_of<false>(static_cast<int>(rows), g, i, j, width, packed, width, packed,
+                                  row_counts);
+  }
+}
+
 // a b with sixteen partial sums, so that it vectorises without reordering by the compiler.
 double dot(const double* a, const double* b, int64_t n) {
   constexpr int lanes = 16;
@@ -198,7 +221,15 @@ bool is_small(const Gemm<T>& g) {
   return g.m * g.n * g.k <= (widest && !g.trans_b ? most : 1 << 16);
 }
 
+// Measured with 512-bit registers against oneDNN: 2242 x 64 x 2176 with C out of the caches.
+bool is_short(const Gemm<float>& g) {
+  return simd_bytes == 64 && !g.trans_b && g.k <= 128 && g.m >= 8 * most_rows && g.n >= 256 &&
+         g.n % (2 * Simd<float>::width) == 0 &&
+         g.k * g.n * static_cast<int64_t>(sizeof(float)) <= kept_bytes;
+}
+
 void choose(const Gemm<float>& g) {
+  if (is_short(g)) return tile_gemm_by_rows(g);
   is_small(g) ? tile_gemm(g) : library_gemm(g);
 }
 void choose(const Gemm<double>& g) {
