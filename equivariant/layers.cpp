@@ -181,43 +181,30 @@ SymmetricContraction::SymmetricContraction(Parameters::Scope p, int l_max, int64
     int32_t first_output = 0;
     for (const MulIrrep& block : out) {
       const SymmetricBasis& basis = symmetric_basis(l_max, nu, block.ir.l);
-      std::vector<std::vector<double>> rows;
       const SymmetricBasis::Entry* last = nullptr;
       for (const SymmetricBasis::Entry& entry : basis.entries) {
-        if (!last || last->component != entry.component || last->monomial != entry.monomial) {
+        if (!last || last->component != entry.component || last->monomial != entry.monomial)
           sum.entries.push_back({basis.monomials[entry.monomial],
                                  first_output + static_cast<int32_t>(entry.component),
-                                 static_cast<int32_t>(sum.slots++)});
-          rows.emplace_back(basis.paths, 0.0);
-        }
-        rows.back()[entry.path] = entry.value;
+                                 {}});
+        sum.entries.back().shares.push_back(
+            {static_cast<int32_t>(sum.paths) + entry.path, entry.value});
         last = &entry;
       }
       first_output += block.ir.dim();
-      Array matrix(Shape{static_cast<int64_t>(rows.size()), basis.paths}, DType::f64);
-      for (size_t r = 0; r < rows.size(); ++r)
-        std::copy(rows[r].begin(), rows[r].end(), matrix.data<double>() + r * basis.paths);
-      blocks.push_back(
-          {p.get("weight_" + block.ir.text() + "_" + std::to_string(nu),
-                 {elements, basis.paths, channels},
-                 init::normal(1.0 / static_cast<double>(std::max<int64_t>(basis.paths, 1))), true),
-           Tensor(matrix.cast(p.dtype()).to(p.device()))});
+      sum.paths += basis.paths;
+      weights.push_back(p.get(
+          "weight_" + block.ir.text() + "_" + std::to_string(nu), {elements, basis.paths, channels},
+          init::normal(1.0 / static_cast<double>(std::max<int64_t>(basis.paths, 1))), true));
     }
     sum.outputs = first_output;
   }
-  op = SymmetricProductOp(std::move(sum));
+  op = SymmetricProductOp(std::move(sum), p.device());
 }
 
 Tensor SymmetricContraction::operator()(const Tensor& x, const Segments& species) const {
-  Tensors slots;  // of each block, [elements, slots, channels]
-  for (const Block& block : blocks) {
-    const int64_t rows = block.basis.dim(0), paths = block.basis.dim(1);
-    if (rows == 0) continue;
-    slots.push_back(matmul(expand(reshape(block.basis, {1, rows, paths}), {elements, rows, paths}),
-                           block.weights));
-  }
-  Tensor coefficients = slots.size() == 1 ? slots[0] : concat(slots, 1);
-  return op(x, reshape(coefficients, {elements, coefficients.size() / elements}), species);
+  const Tensor all = weights.size() == 1 ? weights[0] : concat(weights, 1);
+  return op(x, reshape(all, {elements, all.size() / elements}), species);
 }
 
 namespace {

@@ -85,11 +85,7 @@ struct Convolution {
 // each output irrep, with a weight per element, path and channel: contraction.weight_IR_NU
 // [elements, paths, channels].
 struct SymmetricContraction {
-  struct Block {     // the products of one order for one output irrep
-    Tensor weights;  // [elements, paths, channels]
-    Tensor basis;    // [slots, paths], constant
-  };
-  std::vector<Block> blocks;  // by order, highest first, then by irrep
+  Tensors weights;  // by order, highest first, then by output irrep
   SymmetricProductOp op;
   int64_t elements = 0;
 

@@ -9,14 +9,14 @@ namespace casimir {
 namespace {
 
 using Factors = std::pair<int32_t, int32_t>;
-using Cube = std::pair<std::array<int32_t, 3>, int32_t>;  // ascending factors, slot
+using Cube = std::pair<std::array<int32_t, 3>, int32_t>;  // ascending factors, entry
 
 Factors without(const std::array<int32_t, 3>& cube, int k) {
   return {cube[k == 0], cube[k == 2 ? 1 : 2]};
 }
 
 struct Leaf {
-  int32_t factor, slot;
+  int32_t factor, number;
 };
 
 // Always the pair that serves most of the cubes left; `own` pairs are there anyway and come first
@@ -31,7 +31,7 @@ std::map<Factors, std::vector<Leaf>> choose_pairs(const std::vector<Cube>& cubes
     }
   std::vector<bool> done(cubes.size(), false);
   std::map<Factors, std::vector<Leaf>> chosen;
-  for (const auto& [pair, slot] : own) chosen[pair];
+  for (const auto& [pair, number] : own) chosen[pair];
   for (size_t left = cubes.size(); left > 0;) {
     const auto worth = [&](const auto& candidate) {
       return std::pair(candidate.second.size(), own.count(candidate.first));
@@ -57,19 +57,19 @@ std::map<Factors, std::vector<Leaf>> choose_pairs(const std::vector<Cube>& cubes
   return chosen;
 }
 
-// `slot_of`: the slots of one output's monomials.
-CubicForm form_of(const std::map<std::vector<int32_t>, int32_t>& slot_of) {
+// `number_of`: the entries of one output by their monomials.
+CubicForm form_of(const std::map<std::vector<int32_t>, int32_t>& number_of) {
   CubicForm form;
   std::vector<Cube> cubes;
   std::map<Factors, int32_t> own;
-  for (const auto& [m, slot] : slot_of) {
+  for (const auto& [m, number] : number_of) {
     if (m.size() == 1) {
       form.singles.push_back(m[0]);
-      form.slots.push_back(slot);
+      form.numbers.push_back(number);
     } else if (m.size() == 2) {
-      own[{m[0], m[1]}] = slot;
+      own[{m[0], m[1]}] = number;
     } else {
-      cubes.push_back({{m[0], m[1], m[2]}, slot});
+      cubes.push_back({{m[0], m[1], m[2]}, number});
     }
   }
   const auto chosen = choose_pairs(cubes, own);
@@ -78,11 +78,11 @@ CubicForm form_of(const std::map<std::vector<int32_t>, int32_t>& slot_of) {
                    [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
   for (const auto& [pair, leaves] : pairs) {
     form.pairs.push_back({pair.first, pair.second, static_cast<int32_t>(leaves.size())});
-    const auto slot = own.find(pair);
-    form.slots.push_back(slot == own.end() ? -1 : slot->second);
+    const auto number = own.find(pair);
+    form.numbers.push_back(number == own.end() ? -1 : number->second);
     for (const Leaf& leaf : leaves) {
       form.leaves.push_back(leaf.factor);
-      form.slots.push_back(leaf.slot);
+      form.numbers.push_back(leaf.number);
     }
   }
   return form;
@@ -92,11 +92,13 @@ CubicForm form_of(const std::map<std::vector<int32_t>, int32_t>& slot_of) {
 
 std::vector<CubicForm> cubic_forms(const SymmetricPolynomials& polynomials) {
   if (polynomials.degree() > 3) return {};
-  std::vector<std::map<std::vector<int32_t>, int32_t>> slot_of(polynomials.outputs);
-  for (const auto& entry : polynomials.entries)
-    if (!slot_of[entry.out].emplace(entry.monomial, entry.slot).second) return {};
+  std::vector<std::map<std::vector<int32_t>, int32_t>> number_of(polynomials.outputs);
+  for (size_t n = 0; n < polynomials.entries.size(); ++n) {
+    const auto& entry = polynomials.entries[n];
+    if (!number_of[entry.out].emplace(entry.monomial, static_cast<int32_t>(n)).second) return {};
+  }
   std::vector<CubicForm> forms;
-  for (const auto& slots : slot_of) forms.push_back(form_of(slots));
+  for (const auto& numbers : number_of) forms.push_back(form_of(numbers));
   return forms;
 }
 

@@ -22,9 +22,9 @@ struct CubicForm {  // of one output
   std::vector<int32_t> singles;  // i
   std::vector<Pair> pairs;       // those with equally many leaves follow one another
   std::vector<int32_t> leaves;   // k, pair after pair
-  // Of the coefficients in the order of their use: singles, then of each pair its own and its
-  // leaves'. -1: there is none.
-  std::vector<int32_t> slots;
+  // Of the entries whose coefficients are used, in that order: singles, then of each pair its own
+  // and its leaves'. -1: there is none.
+  std::vector<int32_t> numbers;
 };
 // Of each output; none at all for higher degrees, and where an output has a monomial twice.
 std::vector<CubicForm> cubic_forms(const SymmetricPolynomials& polynomials);

@@ -21,7 +21,7 @@ class SymmetricKernel {
       : p_(program.polynomials),
         cubics_(program.cubics),
         tree_(program.tree),
-        slots_(program.slots),
+        shares_(shares_of(program)),
         in_(in),
         wanted_(wanted) {}
 
@@ -30,8 +30,7 @@ class SymmetricKernel {
     const int64_t rows = in_.species.size(), channels = p_.channels;
     if (wanted_.x) out.x = Array(Shape{rows, p_.components * channels}, dtype_of<T>());
     if (wanted_.g) out.g = Array(Shape{rows, p_.outputs * channels}, dtype_of<T>());
-    if (wanted_.coefficients)
-      out.coefficients = Array(Shape{in_.species.targets(), p_.slots * channels}, dtype_of<T>());
+    if (wanted_.w) out.w = Array(Shape{in_.species.targets(), p_.paths * channels}, dtype_of<T>());
     const std::vector<Task> tasks = make_tasks();
     parallel_for(static_cast<int64_t>(tasks.size()), 1, [&](int64_t begin, int64_t end) {
       Workspace work(*this);
@@ -49,7 +48,7 @@ class SymmetricKernel {
   const SymmetricPolynomials& p_;
   const std::vector<CubicForm>& cubics_;
   const MonomialTree& tree_;
-  const std::vector<int32_t>& slots_;
+  const SymmetricShares<T>& shares_;
   const SymmetricOperands& in_;
   SymmetricWanted wanted_;
 
@@ -58,6 +57,7 @@ class SymmetricKernel {
     std::vector<Tile<T>> x_bar, g_bar;          // the same, results
     std::vector<Tile<T>> product, product_dot;  // by parent; on the way down their adjoints
     std::vector<V> coefficients[parts], coefficients_bar[parts];  // in the order of their use
+    std::vector<V> w, w_bar;
     explicit Workspace(const SymmetricKernel& k)
         : x(k.p_.components),
           x_dot(k.in_.x_dot.defined() ? x.size() : 0),
@@ -65,22 +65,31 @@ class SymmetricKernel {
           x_bar(x.size()),
           g_bar(g.size()),
           product(k.tree_.parents.size()),
-          product_dot(x_dot.empty() ? 0 : product.size()) {
+          product_dot(x_dot.empty() ? 0 : product.size()),
+          w(k.p_.paths),
+          w_bar(w.size()) {
       for (auto* all : {&coefficients, &coefficients_bar})
-        for (auto& part : *all) part.resize(k.slots_.size());
+        for (auto& part : *all) part.resize(k.shares_.offsets.size() - 1);
     }
   };
 
-  // The gradient of the coefficients is a sum over all rows of a species, in one task.
+  static const SymmetricShares<T>& shares_of(const SymmetricProgram& program) {
+    if constexpr (sizeof(T) == 4)
+      return program.shares_f32;
+    else
+      return program.shares_f64;
+  }
+
+  // The gradient of the weights is a sum over all rows of a species, in one task.
   std::vector<Task> make_tasks() const {
     const auto offsets = in_.species.offsets();
     std::vector<Task> tasks;
     for (int64_t s = 0; s < in_.species.targets(); ++s) {
       const int64_t first = offsets[s], last = offsets[s + 1];
-      const int64_t chunk = wanted_.coefficients ? std::max<int64_t>(1, last - first) : 64;
+      const int64_t chunk = wanted_.w ? std::max<int64_t>(1, last - first) : 64;
       int64_t begin = first;
       do {  // a species without rows still has a gradient, zero
-        if (begin == last && !wanted_.coefficients) break;
+        if (begin == last && !wanted_.w) break;
         for (int64_t channel = 0; channel < p_.channels; channel += line)
           tasks.push_back({s, begin, std::min(last, begin + chunk), channel});
         begin += chunk;
@@ -129,33 +138,40 @@ class SymmetricKernel {
       }
     }
   }
-  // [slots, channels] of one species in the order of their use, and back.
-  void pack_coefficients(const Task& task, int64_t u, std::vector<V>& to) const {
+  // The coefficients of one species in the order of their use, and their gradient's way back.
+  void make_coefficients(const Task& task, int64_t u, std::vector<V>& w, std::vector<V>& to) const {
     const int64_t used = std::min<int64_t>(width, p_.channels - u);
-    const T* from =
-        in_.coefficients.array().template data<T>() + task.species * p_.slots * p_.channels + u;
-    for (size_t e = 0; e < to.size(); ++e) {
-      to[e] = V{};
-      if (slots_[e] < 0) continue;
-      const T* slot = from + slots_[e] * p_.channels;
+    const T* from = in_.w.array().template data<T>() + task.species * p_.paths * p_.channels + u;
+    for (int64_t p = 0; p < p_.paths; ++p, from += p_.channels) {
       if (used == width) {
-        to[e] = simd_load<V>(slot);
+        w[p] = simd_load<V>(from);
       } else {
-        for (int64_t k = 0; k < used; ++k) to[e][k] = slot[k];
+        w[p] = V{};
+        for (int64_t k = 0; k < used; ++k) w[p][k] = from[k];
       }
     }
+    const auto* share = shares_.shares.data();
+    for (size_t e = 0; e < to.size(); ++e) {
+      V sum{};
+      for (const auto* end = shares_.shares.data() + shares_.offsets[e + 1]; share < end; ++share)
+        sum += share->value * w[share->path];
+      to[e] = sum;
+    }
   }
-  void unpack_coefficients(const std::vector<V>& from, const Task& task, int64_t u,
-                           Array& to) const {
+  void share_gradient(const std::vector<V>& from, const Task& task, int64_t u,
+                      std::vector<V>& w_bar, Array& to) const {
+    std::fill(w_bar.begin(), w_bar.end(), V{});
+    const auto* share = shares_.shares.data();
+    for (size_t e = 0; e < from.size(); ++e)
+      for (const auto* end = shares_.shares.data() + shares_.offsets[e + 1]; share < end; ++share)
+        w_bar[share->path] += share->value * from[e];
     const int64_t used = std::min<int64_t>(width, p_.channels - u);
-    T* out = to.data<T>() + task.species * p_.slots * p_.channels + u;
-    for (size_t e = 0; e < from.size(); ++e) {
-      if (slots_[e] < 0) continue;
-      T* slot = out + slots_[e] * p_.channels;
+    T* out = to.data<T>() + task.species * p_.paths * p_.channels + u;
+    for (int64_t p = 0; p < p_.paths; ++p, out += p_.channels) {
       if (used == width) {
-        simd_store(slot, from[e]);
+        simd_store(out, w_bar[p]);
       } else {
-        for (int64_t k = 0; k < used; ++k) slot[k] = from[e][k];
+        for (int64_t k = 0; k < used; ++k) out[k] = w_bar[p][k];
       }
     }
   }
@@ -164,8 +180,8 @@ class SymmetricKernel {
     const int live_parts =
         static_cast<int>((std::min(line, p_.channels - task.channel) + width - 1) / width);
     for (int part = 0; part < live_parts; ++part) {
-      pack_coefficients(task, task.channel + part * width, work.coefficients[part]);
-      if (wanted_.coefficients)
+      make_coefficients(task, task.channel + part * width, work.w, work.coefficients[part]);
+      if (wanted_.w)
         std::fill(work.coefficients_bar[part].begin(), work.coefficients_bar[part].end(), V{});
     }
     const int32_t* order = in_.species.order().data();
@@ -189,9 +205,9 @@ class SymmetricKernel {
         if (wanted_.g) unpack(work.g_bar, rows, live, u, out.g);
       }
     }
-    for (int part = 0; part < live_parts && wanted_.coefficients; ++part)
-      unpack_coefficients(work.coefficients_bar[part], task, task.channel + part * width,
-                          out.coefficients);
+    for (int part = 0; part < live_parts && wanted_.w; ++part)
+      share_gradient(work.coefficients_bar[part], task, task.channel + part * width, work.w_bar,
+                     out.w);
   }
 
   template <bool Tangent>
@@ -214,27 +230,27 @@ class SymmetricKernel {
     for (const CubicForm& form : cubics_) {
       cubic<Tangent>(form, of);
       ++of.g, ++of.value;
-      of.c += form.slots.size(), of.c_bar += form.slots.size();
+      of.c += form.numbers.size(), of.c_bar += form.numbers.size();
     }
   }
   template <bool Tangent>
   void cubic(const CubicForm& form, const CubicOperands<T>& of) const {
     if (wanted_.x)
-      wanted_.coefficients ? run_cubic<T, Tangent, true, true>(form, of)
-                           : run_cubic<T, Tangent, true, false>(form, of);
+      wanted_.w ? run_cubic<T, Tangent, true, true>(form, of)
+                : run_cubic<T, Tangent, true, false>(form, of);
     else
-      wanted_.coefficients ? run_cubic<T, Tangent, false, true>(form, of)
-                           : run_cubic<T, Tangent, false, false>(form, of);
+      wanted_.w ? run_cubic<T, Tangent, false, true>(form, of)
+                : run_cubic<T, Tangent, false, false>(form, of);
   }
 
   template <bool Tangent>
   void ascend(Workspace& work, int part) const {
     if (wanted_.g)
-      wanted_.coefficients ? ascend<Tangent, true, true>(work, part)
-                           : ascend<Tangent, true, false>(work, part);
+      wanted_.w ? ascend<Tangent, true, true>(work, part)
+                : ascend<Tangent, true, false>(work, part);
     else
-      wanted_.coefficients ? ascend<Tangent, false, true>(work, part)
-                           : ascend<Tangent, false, false>(work, part);
+      wanted_.w ? ascend<Tangent, false, true>(work, part)
+                : ascend<Tangent, false, false>(work, part);
   }
 
   // Every monomial from its parent; with it g_bar += C q and C_bar += g q (or q's derivative).
@@ -327,15 +343,19 @@ class SymmetricKernel {
 SymmetricProgram::SymmetricProgram(SymmetricPolynomials given)
     : polynomials(std::move(given)),
       cubics(cubic_forms(polynomials)),
-      tree(cubics.empty() ? polynomials : SymmetricPolynomials()),
-      slots(tree.slots) {
+      tree(cubics.empty() ? polynomials : SymmetricPolynomials()) {
+  std::vector<int32_t> numbers = tree.numbers;
   for (const CubicForm& form : cubics)
-    slots.insert(slots.end(), form.slots.begin(), form.slots.end());
-  std::vector<int> uses(polynomials.slots, 0);
-  for (int32_t slot : slots)
-    if (slot >= 0) ++uses[slot];
-  check(std::all_of(uses.begin(), uses.end(), [](int n) { return n == 1; }),
-        "symmetric product: expected each coefficient to multiply one monomial of one output");
+    numbers.insert(numbers.end(), form.numbers.begin(), form.numbers.end());
+  for (int32_t number : numbers) {
+    if (number >= 0)
+      for (const SymmetricPolynomials::Share& share : polynomials.entries[number].shares) {
+        shares_f32.shares.push_back({share.path, static_cast<float>(share.value)});
+        shares_f64.shares.push_back({share.path, share.value});
+      }
+    shares_f32.offsets.push_back(static_cast<int32_t>(shares_f32.shares.size()));
+    shares_f64.offsets.push_back(static_cast<int32_t>(shares_f64.shares.size()));
+  }
 }
 
 SymmetricGradients symmetric_gradients(const SymmetricProgram& program, const SymmetricOperands& in,

@@ -92,8 +92,10 @@ SymmetricProblem symmetric_problem(const SymmetricCase& c, DType dtype) {
   for (int nu = c.correlation; nu >= 1; --nu) {
     const SymmetricBasis& basis = symmetric_basis(c.l_max, nu, c.l_out);
     for (const SymmetricBasis::Entry& entry : basis.entries)
-      sum.entries.push_back(
-          {basis.monomials[entry.monomial], entry.component, static_cast<int32_t>(sum.slots++)});
+      sum.entries.push_back({basis.monomials[entry.monomial],
+                             entry.component,
+                             {{static_cast<int32_t>(sum.paths) + entry.path, entry.value}}});
+    sum.paths += basis.paths;
   }
   sum.outputs = 2 * c.l_out + 1;
   const int64_t rows = 11, species = 4;
@@ -101,7 +103,7 @@ SymmetricProblem symmetric_problem(const SymmetricCase& c, DType dtype) {
   for (int64_t n = 0; n < rows; ++n) index.push_back(n % 3 == 1 ? 3 : static_cast<int32_t>(n % 2));
   SymmetricProblem p{SymmetricProductOp(sum), Segments(index, species), {}};
   p.inputs = {random_tensor({rows, sum.components * c.channels}, 5, dtype),
-              random_tensor({species, sum.slots * c.channels}, 6, dtype)};
+              random_tensor({species, sum.paths * c.channels}, 6, dtype)};
   return p;
 }
 
@@ -217,7 +219,7 @@ TEST_CASE("fused symmetric product: wrong inputs are errors that say what was ex
     return std::string("no error");
   };
   CHECK(message(p.inputs[1], p.inputs[1]) ==
-        "symmetric product: expected x [11, 12] and coefficients [4, 9], found [4, 9] and [4, 9]");
+        "symmetric product: expected x [11, 12] and weights [4, 3], found [4, 3] and [4, 3]");
   CHECK(message(p.inputs[0], Tensor(p.inputs[1].array().cast(DType::f32))) ==
-        "symmetric product: x is f64 on cpu, the coefficients f32 on cpu");
+        "symmetric product: x is f64 on cpu, the weights f32 on cpu");
 }

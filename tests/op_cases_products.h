@@ -71,15 +71,11 @@ inline void add_symmetric(std::vector<OpCase>& table) {
     const SymmetricContraction layer(store.root(), 1, 2, out, 2, 3);
     const Segments species = s.segments(s.rows, 3);
     Tensors inputs{s.normal({s.rows, 8})};
-    for (const SymmetricContraction::Block& block : layer.blocks)
-      inputs.push_back(s.normal(block.weights.shape()));
+    for (const Tensor& weights : layer.weights) inputs.push_back(s.normal(weights.shape()));
     auto f = [=](const Tensors& x) {
       SymmetricContraction used = layer;
-      auto next = x.begin() + 1;
-      for (SymmetricContraction::Block& block : used.blocks) {
-        block.weights = *next++;
-        block.basis = Tensor(block.basis.array().to(x[0].device()));
-      }
+      used.weights.assign(x.begin() + 1, x.end());
+      used.op = SymmetricProductOp(layer.op.polynomials(), x[0].device());
       return Tensors{used(x[0], species)};
     };
     auto reference = [=](const Naives& x) {
@@ -108,26 +104,31 @@ inline void add_symmetric(std::vector<OpCase>& table) {
 
 inline void add_symmetric_product(std::vector<OpCase>& table) {
   const int64_t channels = 2;
-  SymmetricPolynomials sum;  // of two components: 1, 0; 1, 1; and 0, 0, 1 into two outputs
-  sum.entries = {{{1}, 0, 0}, {{1, 1}, 0, 1}, {{0, 0, 1}, 1, 2}, {{0, 1}, 1, 3}};
-  sum.components = sum.outputs = 2, sum.slots = 4, sum.channels = channels;
+  SymmetricPolynomials sum;  // of two components: 1; 1, 1; 0, 0, 1 and 0, 1, into two outputs
+  sum.entries = {{{1}, 0, {{0, 1}}},
+                 {{1, 1}, 0, {{1, -0.5}, {0, 2}}},
+                 {{0, 0, 1}, 1, {{2, 1.5}}},
+                 {{0, 1}, 1, {{2, 1}, {1, 0.7}}}};
+  sum.components = sum.outputs = 2, sum.paths = 3, sum.channels = channels;
   auto problem = [=](Setup& s, bool fused) {
     const Segments species = s.segments(s.rows, 3);
-    const SymmetricProductOp op(sum);
     auto f = [=](const Tensors& x) {
+      const SymmetricProductOp op(sum, x[0].device());
       return Tensors{fused ? op(x[0], x[1], species) : op.composite(x[0], x[1], species)};
     };
     auto reference = [=](const Naives& x) {
       Naive out(Shape{x[0].shape[0], sum.outputs * channels});
       for (const SymmetricPolynomials::Entry& entry : sum.entries)
         each({x[0].shape[0], channels}, [&](const auto& k) {
-          double product = x[1].at({species[k[0]], entry.slot * channels + k[1]});
+          double product = 0;
+          for (const SymmetricPolynomials::Share& share : entry.shares)
+            product += share.value * x[1].at({species[k[0]], share.path * channels + k[1]});
           for (int32_t i : entry.monomial) product *= x[0].at({k[0], i * channels + k[1]});
           out.at({k[0], entry.out * channels + k[1]}) += product;
         });
       return Naives{out};
     };
-    return Problem{{s.normal({s.rows, 2 * channels}), s.normal({3, 4 * channels})}, f, reference};
+    return Problem{{s.normal({s.rows, 2 * channels}), s.normal({3, 3 * channels})}, f, reference};
   };
   table.push_back({"SymmetricProductOp",
                    "",
@@ -136,7 +137,7 @@ inline void add_symmetric_product(std::vector<OpCase>& table) {
   table.push_back({"SymmetricProductOp::composite",
                    "",
                    [=](Setup& s) { return problem(s, false); },
-                   {.order = 3, .finite = "zero equal", .speaks = "contract: contract_power:"}});
+                   {.order = 3, .finite = "zero equal", .speaks = "symmetric product:"}});
 }
 
 }  // namespace casimir::test

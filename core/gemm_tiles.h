@@ -1,0 +1,134 @@
+// Products of matrices by tiles of C that stay in registers, for shapes at which a library's
+// packing of both matrices costs too much. gemm.cpp alone includes it.
+#pragma once
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "core/gemm.h"
+#include "core/simd.h"
+
+namespace casimir::gemm_tiles {
+
+// Rows of C that a tile has: with two registers of columns each they and the operands fill the
+// register file.
+constexpr int most_rows = simd_bytes == 64 ? 12 : simd_bytes == 32 ? 6 : 4;
+
+// `rows` rows times 2 registers of columns of C, of which `columns` exist; b has all of them. With
+// `pack` they are copied to `packed`, row after row; beside the products that costs next to
+// nothing.
+template <int rows, bool pack, class T>
+void tile(const Gemm<T>& g, int64_t i, int64_t j, int64_t columns, const T* b, int64_t ldb,
+          T* packed) {
+  using Vector = typename Simd<T>::type;
+  constexpr int64_t width = Simd<T>::width;
+  const int64_t row_a = g.trans_a ? 1 : g.lda, column_a = g.trans_a ? g.lda : 1, inner = g.k;
+  const T* a = g.a + i * row_a;
+  Vector sums[rows][2];
+#pragma GCC unroll 12
+  for (int r = 0; r < rows; ++r) sums[r][0] = sums[r][1] = Vector{};
+#pragma GCC unroll 8
+  for (int64_t p = 0; p < inner; ++p, b += ldb, a += column_a) {
+    const Vector b0 = simd_load<Vector>(b), b1 = simd_load<Vector>(b + width);
+    if constexpr (pack) {
+      simd_store(packed, b0);
+      simd_store(packed + width, b1);
+      packed += 2 * width;
+    }
+#pragma GCC unroll 12
+    for (int r = 0; r < rows; ++r) {
+      sums[r][0] += a[r * row_a] * b0;
+      sums[r][1] += a[r * row_a] * b1;
+    }
+  }
+  T* c = g.c + i * g.ldc + j;
+  const T alpha = g.alpha, beta = g.beta;
+  const bool whole = columns == 2 * width, plain = whole && alpha == 1 && beta == 0;
+#pragma GCC unroll 12  // the sums stay in registers
+  for (int r = 0; r < rows; ++r, c += g.ldc) {
+    Vector s0 = sums[r][0], s1 = sums[r][1];
+    T ends[2 * width];
+    T* to = whole ? c : ends;
+    if (!plain) {
+      if (!whole)
+        for (int64_t w = 0; w < 2 * width; ++w) to[w] = beta != 0 && w < columns ? c[w] : T(0);
+      s0 *= alpha, s1 *= alpha;
+      if (beta != 0) {
+        s0 += beta * simd_load<Vector>(to);
+        s1 += beta * simd_load<Vector>(to + width);
+      }
+    }
+    simd_store(to, s0);
+    simd_store(to + width, s1);
+    if (!whole) std::copy_n(ends, columns, c);
+  }
+}
+
+template <bool pack, class T, int... row>
+void tile_of(int rows, const Gemm<T>& g, int64_t i, int64_t j, int64_t columns, const T* b,
+             int64_t ldb, T* packed, std::integer_sequence<int, row...>) {
+  static_cast<void>(
+      ((rows == row + 1 && (tile<row + 1, pack>(g, i, j, columns, b, ldb, packed), true)) || ...));
+}
+
+// For small products. The first rows of A leave the columns of B together, unless all of B stays in
+// the nearest cache.
+template <class T>
+void tile_gemm(const Gemm<T>& g) {
+  constexpr int64_t width = 2 * Simd<T>::width;
+  constexpr auto row_counts = std::make_integer_sequence<int, most_rows>();
+  thread_local std::vector<T> buffer;
+  const size_t size = static_cast<size_t>(width * g.k);
+  if (buffer.size() < size) buffer.resize(size);
+  T* packed = buffer.data();
+  const int64_t blocks = (g.m + most_rows - 1) / most_rows;
+  const bool near = g.k * g.ldb * static_cast<int64_t>(sizeof(T)) <= 32768;
+  for (int64_t j = 0; j < g.n; j += width) {
+    const int64_t columns = std::min(width, g.n - j);
+    const T* b = g.b + j;
+    int64_t ldb = g.ldb;
+    if (g.trans_b || columns < width) {
+      for (int64_t p = 0; p < g.k; ++p)
+        for (int64_t w = 0; w < width; ++w)
+          packed[width * p + w] = w >= columns ? T(0)
+                                  : g.trans_b  ? g.b[(j + w) * g.ldb + p]
+                                               : g.b[p * g.ldb + j + w];
+      b = packed, ldb = width;
+    }
+    for (int64_t block = 0; block < blocks; ++block) {
+      const int64_t i = g.m * block / blocks, rows = g.m * (block + 1) / blocks - i;
+      if (block == 0 && blocks > 1 && ldb > width && !near) {
+        tile_of<true>(static_cast<int>(rows), g, i, j, columns, b, ldb, packed, row_counts);
+        b = packed, ldb = width;
+      } else {
+        tile_of<false>(static_cast<int>(rows), g, i, j, columns, b, ldb, packed, row_counts);
+      }
+    }
+  }
+}
+
+// For short inner axes, where C is most of the memory that is touched: C is written row after row,
+// as the processor expects it, and all of B, packed beside the first rows, stays in the second
+// cache.
+constexpr int64_t kept_bytes = 640 << 10;
+template <class T>
+void tile_gemm_by_rows(const Gemm<T>& g) {
+  constexpr int64_t width = 2 * Simd<T>::width;
+  constexpr auto row_counts = std::make_integer_sequence<int, most_rows>();
+  thread_local std::vector<T> buffer;
+  const size_t size = static_cast<size_t>(g.k * g.n);
+  if (buffer.size() < size) buffer.resize(size);
+  const int64_t blocks = (g.m + most_rows - 1) / most_rows;
+  for (int64_t block = 0; block < blocks; ++block) {
+    const int64_t i = g.m * block / blocks, rows = g.m * (block + 1) / blocks - i;
+    T* packed = buffer.data();
+    for (int64_t j = 0; j < g.n; j += width, packed += g.k * width)
+      block == 0 ? tile_of<true>(static_cast<int>(rows), g, i, j, width, g.b + j, g.ldb, packed,
+                                 row_counts)
+                 : tile_of<false>(static_cast<int>(rows), g, i, j, width, packed, width, packed,
+                                  row_counts);
+  }
+}
+
+}  // namespace casimir::gemm_tiles
