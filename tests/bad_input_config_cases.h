@@ -45,7 +45,7 @@ const BadInput bad_yaml_cases[] = {
      "bad.yaml:20:1: unknown key 'stepp' at the top level; did you mean 'step'?"},
     {"an unknown key, two levels deep", train_it, "bad.yaml", "lr: 0.01", "learning_rate: 0.01", 78,
      "bad.yaml:19:30: unknown key 'learning_rate' in train.optimizer; known keys are kind, lr, "
-     "betas, epsilon, weight_decay"},
+     "lr_factors, betas, epsilon, weight_decay"},
     {"two unknown keys", train_it, "bad.yaml", "  l_max: 1\n  correlation",
      "  lmax: 1\n  corelation", 78,
      "bad.yaml:10:3: unknown key 'lmax' in model; did you mean 'l_max'?\nbad.yaml:11:3: unknown "

@@ -155,3 +155,29 @@ TEST_CASE("optimizer: norm and update have the same bits for 1, 2 and 4 threads"
   CHECK(results[0] == results[2]);
   for (int i = 0; i < 3; ++i) CHECK((norms[i] == norms[3 + i] && norms[i] == norms[6 + i]));
 }
+
+TEST_CASE("optimizer: a factor of the learning rate is that of a part of the weights") {
+  for (const char* kind : {"adam", "adamw", "amsgrad"}) {
+    CAPTURE(kind);
+    Problem plain, half, both;
+    OptimizerOptions options = options_of(kind);
+    Optimizer of_plain(plain.parameters, options, 0.99);
+    options.lr_factors = {{"decayed", 0.5}};
+    Optimizer of_both(both.parameters, options, 0.99);
+    Optimizer of_half(half.parameters, options_of(kind), 0.99);
+    const Array g = plain.gradient(1);
+    of_plain.step(plain.parameters, g, 0.03);
+    of_half.step(half.parameters, g, 0.015);
+    of_both.step(both.parameters, g, 0.03);
+    for (int i = 0; i < 12; ++i)
+      CHECK(both.parameters.flat().data<double>()[i] ==
+            doctest::Approx((i < 8 ? half : plain).parameters.flat().data<double>()[i])
+                .epsilon(1e-15));
+  }
+  Problem problem;
+  OptimizerOptions options = options_of("adam");
+  options.lr_factors = {{"free", 2}, {"decay", 0.1}};
+  CHECK(message_of<ConfigError>([&] { Optimizer(problem.parameters, options, 0); }) ==
+        "train.optimizer.lr_factors: no weights have 'decay' in their name, as 'decayed' has "
+        "'decayed'");
+}

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <set>
 
 #include "core/parallel.h"
 #include "core/simd.h"
@@ -11,9 +12,9 @@ namespace casimir {
 
 namespace cuda {
 void update_range(const UpdatePointers<float>& x, const Array& update, const Array& outcome,
-                  int64_t begin, int64_t end, bool decay);
+                  int64_t begin, int64_t end, bool decay, double lr_factor);
 void update_range(const UpdatePointers<double>& x, const Array& update, const Array& outcome,
-                  int64_t begin, int64_t end, bool decay);
+                  int64_t begin, int64_t end, bool decay, double lr_factor);
 double square_sum(const Array& flat);
 void judge_step(const Array& loss, const Array& gradient, double clip, Array& outcome);
 }  // namespace cuda
@@ -24,12 +25,9 @@ constexpr int64_t chunk = 16384;  // elements; fixed, so that sums have the same
 
 // Copies of both structs, which no store can change, and arrays that do not overlap: vector code.
 template <class T>
-void update_range(const UpdatePointers<T> x, const Update<T> u, int64_t begin, int64_t end,
-                  bool decay) {
-  const T decay_gradient = decay ? u.decay_gradient : T(0);
-  const T keep = decay ? T(1) - u.decay_weight : T(1);
+void update_range(const UpdatePointers<T> x, const Update<T> u, int64_t begin, int64_t end) {
   CASIMIR_INDEPENDENT_ITERATIONS
-  for (int64_t i = begin; i < end; ++i) update_element(x, u, decay_gradient, keep, i);
+  for (int64_t i = begin; i < end; ++i) update_element(x, u, i);
 }
 
 // The bytes of one struct as an array on the GPU.
@@ -72,14 +70,27 @@ double global_norm(const Array& flat) {
 Optimizer::Optimizer(const Parameters& parameters, const OptimizerOptions& options, double ema)
     : options_(options), ema_(ema) {
   check(parameters.flat().defined(), "optimizer: the parameters are not flat yet");
+  std::set<std::string> unused;
+  for (const auto& [part, factor] : options.lr_factors) unused.insert(part);
   for (const Parameters::Entry& entry : parameters.entries()) {
-    int64_t end = entry.offset + entry.tensor.size();
-    if (!ranges_.empty() && ranges_.back().decay == entry.decay &&
-        ranges_.back().end == entry.offset)
-      ranges_.back().end = end;
+    Range range{entry.offset, entry.offset + entry.tensor.size(), entry.decay, 1};
+    for (const auto& [part, factor] : options.lr_factors)
+      if (("." + entry.name + ".").find("." + part + ".") != std::string::npos) {
+        range.lr_factor *= factor;
+        unused.erase(part);
+      }
+    if (!ranges_.empty() && ranges_.back().decay == range.decay &&
+        ranges_.back().lr_factor == range.lr_factor && ranges_.back().end == range.begin)
+      ranges_.back().end = range.end;
     else
-      ranges_.push_back({entry.offset, end, entry.decay});
+      ranges_.push_back(range);
   }
+  check<ConfigError>(
+      unused.empty(), "train.optimizer.lr_factors: no weights have '",
+      unused.empty() ? "" : *unused.begin(), "' in their name, as '",
+      parameters.entries().front().name, "' has '",
+      parameters.entries().front().name.substr(0, parameters.entries().front().name.find('.')),
+      "'");
   moment1_ = zeros_like(parameters.flat());
   moment2_ = zeros_like(parameters.flat());
   if (options.kind == "amsgrad") moment2_max_ = zeros_like(parameters.flat());
@@ -133,7 +144,8 @@ void Optimizer::step(Parameters& parameters, const Array& gradient, double lr,
     parallel_for(flat.size(), chunk, [&](int64_t begin, int64_t end) {
       for (const Range& range : ranges_)
         if (range.begin < end && range.end > begin)
-          update_range(x, u, std::max(begin, range.begin), std::min(end, range.end), range.decay);
+          update_range(x, for_range(u, range.decay, range.lr_factor), std::max(begin, range.begin),
+                       std::min(end, range.end));
     });
   });
 }
@@ -144,7 +156,8 @@ void Optimizer::apply(Parameters& parameters, const Array& gradient, const Array
     visit_float("optimizer", gradient.dtype(), [&]<class T>(T) {
       const UpdatePointers<T> x = pointers<T>(parameters.flat(), gradient);
       for (const Range& range : ranges_)
-        cuda::update_range(x, update, outcome, range.begin, range.end, range.decay);
+        cuda::update_range(x, update, outcome, range.begin, range.end, range.decay,
+                           range.lr_factor);
     });
 }
 

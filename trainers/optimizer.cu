@@ -7,16 +7,14 @@ namespace {
 
 template <class T>
 void update_elements(const UpdatePointers<T>& x, const Array& update, const Array& outcome,
-                     int64_t begin, int64_t end, bool decay) {
+                     int64_t begin, int64_t end, bool decay, double lr_factor) {
   const auto* numbers = reinterpret_cast<const Update<double>*>(update.raw());
   const auto* decided = reinterpret_cast<const StepOutcome*>(outcome.raw());
   for_each("optimizer", end - begin, [=] __device__(int64_t i) {
     if (!decided->apply) return;
     Update<T> u = numbers->as<T>();
     u.gradient_scale = static_cast<T>(decided->gradient_scale);
-    const T decay_gradient = decay ? u.decay_gradient : T(0);
-    const T keep = decay ? T(1) - u.decay_weight : T(1);
-    update_element(x, u, decay_gradient, keep, begin + i);
+    update_element(x, for_range(u, decay, lr_factor), begin + i);
   });
 }
 
@@ -53,12 +51,12 @@ void judge(const Array& loss, const Array& gradient, double clip, Array& outcome
 }  // namespace
 
 void update_range(const UpdatePointers<float>& x, const Array& update, const Array& outcome,
-                  int64_t begin, int64_t end, bool decay) {
-  update_elements(x, update, outcome, begin, end, decay);
+                  int64_t begin, int64_t end, bool decay, double lr_factor) {
+  update_elements(x, update, outcome, begin, end, decay, lr_factor);
 }
 void update_range(const UpdatePointers<double>& x, const Array& update, const Array& outcome,
-                  int64_t begin, int64_t end, bool decay) {
-  update_elements(x, update, outcome, begin, end, decay);
+                  int64_t begin, int64_t end, bool decay, double lr_factor) {
+  update_elements(x, update, outcome, begin, end, decay, lr_factor);
 }
 
 // Sum of squares, in f64, on the host: waits for the gradient.

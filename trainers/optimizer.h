@@ -19,6 +19,7 @@ void judge_step(const Array& loss, const Array& gradient, double clip, Array& ou
 // With g the gradient times `gradient_scale`, b1 and b2 the betas, t the number of this step:
 //   adam     g += weight_decay p                    (p: where Parameters::Entry::decay)
 //   adamw    p *= 1 - lr weight_decay
+//   with lr times the factors of the parameter (lr_factors)
 //   m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2,  amsgrad: v' = max(v', v), else v' = v
 //   p -= lr / (1 - b1^t) m / (sqrt(v') / sqrt(1 - b2^t) + epsilon)
 // as torch.optim.Adam and AdamW do (Kingma and Ba 2015, arXiv:1412.6980; Loshchilov and Hutter
@@ -50,6 +51,7 @@ class Optimizer {
   struct Range {
     int64_t begin, end;
     bool decay;
+    double lr_factor;
   };
   template <class T>
   UpdatePointers<T> pointers(Array& flat, const Array& gradient);

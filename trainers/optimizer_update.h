@@ -23,6 +23,16 @@ struct Update {
   }
 };
 
+// The numbers of a range of parameters: with their own share of the learning rate, and decay or
+// none.
+template <class T>
+CASIMIR_HD_INLINE Update<T> for_range(Update<T> u, bool decay, double lr_factor) {
+  u.step_size *= T(lr_factor);
+  u.decay_weight *= decay ? T(lr_factor) : T(0);
+  if (!decay) u.decay_gradient = T(0);
+  return u;
+}
+
 // What a step on the GPU found and decided, in its memory.
 struct StepOutcome {
   double loss, norm;      // norm of the gradient
@@ -37,12 +47,10 @@ struct UpdatePointers {
   const T* g;
 };
 
-// decay_gradient and keep = 1 - decay_weight, or 0 and 1 where the parameter does not decay.
 template <class T>
-CASIMIR_HD_INLINE void update_element(const UpdatePointers<T>& x, const Update<T>& u,
-                                      T decay_gradient, T keep, int64_t i) {
-  T p = x.p[i] * keep;
-  const T g = x.g[i] * u.gradient_scale + decay_gradient * p;
+CASIMIR_HD_INLINE void update_element(const UpdatePointers<T>& x, const Update<T>& u, int64_t i) {
+  T p = x.p[i] * (T(1) - u.decay_weight);
+  const T g = x.g[i] * u.gradient_scale + u.decay_gradient * p;
   const T m = x.m[i] + (T(1) - u.beta1) * (g - x.m[i]);
   T v = u.beta2 * x.v[i] + (T(1) - u.beta2) * g * g;
   x.m[i] = m;

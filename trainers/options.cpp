@@ -89,12 +89,18 @@ void TaskOptions::fields(Fields& f) {
 void OptimizerOptions::fields(Fields& f) {
   f("kind", kind, "update rule", one_of({"adam", "adamw", "amsgrad"}));
   f("lr", lr, "initial learning rate", positive());
+  f("lr_factors", lr_factors,
+    "times this for the weights with such a part in their name: {contraction: 0.1}");
   f("betas", betas, "decay of the first and second moments: two numbers in [0, 1)");
   f("epsilon", epsilon, "added to the root of the second moment", positive());
   f("weight_decay", weight_decay,
     "of the weights that MACE decays: linear maps of the messages "
     "and symmetric contractions",
     non_negative());
+  for (const auto& [part, factor] : lr_factors)
+    if (!(factor >= 0))
+      f.reject("lr_factors",
+               concat_text("expected factors of at least 0, found ", factor, " for '", part, "'"));
   bool ok = betas.size() == 2;
   for (double beta : betas) ok = ok && beta >= 0 && beta < 1;
   if (f.reading() && !ok)

@@ -72,6 +72,7 @@ struct TaskOptions {
 struct OptimizerOptions {
   std::string kind = "amsgrad";  // adam | adamw | amsgrad
   double lr = 0.01;
+  std::map<std::string, double> lr_factors = {};  // by a part of the weights' names
   std::vector<double> betas{0.9, 0.999};
   double epsilon = 1e-8;
   double weight_decay = 5e-7;  // of the parameters that MACE decays
