@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <utility>
 #include <vector>
 
@@ -66,16 +65,12 @@ void tile(const Gemm<T>& g, int64_t i, int64_t j, int64_t columns, const T* b, i
   }
 }
 
-// tile() by its number of rows, from 1.
-template <class T>
-using Tile = void (*)(const Gemm<T>& g, int64_t i, int64_t j, int64_t columns, const T* b,
-                      int64_t ldb, T* packed);
 template <bool pack, class T, int... row>
-constexpr std::array<Tile<T>, sizeof...(row)> tiles(std::integer_sequence<int, row...>) {
-  return {tile<row + 1, pack, T>...};
+void tile_of(int rows, const Gemm<T>& g, int64_t i, int64_t j, int64_t columns, const T* b,
+             int64_t ldb, T* packed, std::integer_sequence<int, row...>) {
+  static_cast<void>(
+      ((rows == row + 1 && (tile<row + 1, pack>(g, i, j, columns, b, ldb, packed), true)) || ...));
 }
-template <bool pack, class T>
-constexpr auto tile_of_rows = tiles<pack, T>(std::make_integer_sequence<int, most_rows>());
 
 // The calling thread's, for packed columns of B.
 template <class T>
@@ -90,10 +85,11 @@ T* pack_buffer(int64_t size) {
 template <class T>
 void tile_gemm(const Gemm<T>& g) {
   constexpr int64_t width = 2 * Simd<T>::width;
+  constexpr auto row_counts = std::make_integer_sequence<int, most_rows>();
   constexpr int64_t few = simd_bytes == 64 ? 3 : 1;  // measured on Sapphire Rapids and Zen 3
   const int64_t blocks = (g.m + most_rows - 1) / most_rows;
-  const bool far = g.k * g.ldb * static_cast<int64_t>(sizeof(T)) > 32768;
-  const bool pack = !g.trans_b && blocks > few && g.ldb > width && far;
+  const bool near = g.k * g.ldb * static_cast<int64_t>(sizeof(T)) <= 32768;
+  const bool pack = !g.trans_b && blocks > few && g.ldb > width && !near;
   T* packed = pack || g.trans_b || g.n % width != 0 ? pack_buffer<T>(width * g.k) : nullptr;
   for (int64_t j = 0; j < g.n; j += width) {
     const int64_t columns = std::min(width, g.n - j);
@@ -110,10 +106,10 @@ void tile_gemm(const Gemm<T>& g) {
     for (int64_t block = 0; block < blocks; ++block) {
       const int64_t i = g.m * block / blocks, rows = g.m * (block + 1) / blocks - i;
       if (block == 0 && pack && b != packed) {
-        tile_of_rows<true, T>[rows - 1](g, i, j, columns, b, ldb, packed);
+        tile_of<true>(static_cast<int>(rows), g, i, j, columns, b, ldb, packed, row_counts);
         b = packed, ldb = width;
       } else {
-        tile_of_rows<false, T>[rows - 1](g, i, j, columns, b, ldb, packed);
+        tile_of<false>(static_cast<int>(rows), g, i, j, columns, b, ldb, packed, row_counts);
       }
     }
   }
@@ -126,14 +122,17 @@ constexpr int64_t kept_bytes = 640 << 10;
 template <class T>
 void tile_gemm_by_rows(const Gemm<T>& g) {
   constexpr int64_t width = 2 * Simd<T>::width;
-  const int64_t blocks = (g.m + most_rows - 1) / most_rows;
+  constexpr auto row_counts = std::make_integer_sequence<int, most_rows>();
   T* const all = pack_buffer<T>(g.k * g.n);
+  const int64_t blocks = (g.m + most_rows - 1) / most_rows;
   for (int64_t block = 0; block < blocks; ++block) {
     const int64_t i = g.m * block / blocks, rows = g.m * (block + 1) / blocks - i;
     T* packed = all;
     for (int64_t j = 0; j < g.n; j += width, packed += g.k * width)
-      block == 0 ? tile_of_rows<true, T>[rows - 1](g, i, j, width, g.b + j, g.ldb, packed)
-                 : tile_of_rows<false, T>[rows - 1](g, i, j, width, packed, width, packed);
+      block == 0 ? tile_of<true>(static_cast<int>(rows), g, i, j, width, g.b + j, g.ldb, packed,
+                                 row_counts)
+                 : tile_of<false>(static_cast<int>(rows), g, i, j, width, packed, width, packed,
+                                  row_counts);
   }
 }
 
