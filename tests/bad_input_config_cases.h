@@ -46,6 +46,14 @@ const BadInput bad_yaml_cases[] = {
     {"an unknown key, two levels deep", train_it, "bad.yaml", "lr: 0.01", "learning_rate: 0.01", 78,
      "bad.yaml:19:30: unknown key 'learning_rate' in train.optimizer; known keys are kind, lr, "
      "lr_factors, betas, epsilon, weight_decay"},
+    {"a share of the learning rate for no weights", train_it, "bad.yaml", "lr: 0.01",
+     "lr_factors: {contration: 0.1}", 78,
+     "train.optimizer.lr_factors: no weights have 'contration' in their names; did you mean "
+     "'contraction'?"},
+    {"a negative share of the learning rate", train_it, "bad.yaml", "lr: 0.01",
+     "lr_factors: {contraction: -1}", 78,
+     "bad.yaml:19:30: train.optimizer.lr_factors: expected finite factors of at least 0, found -1 "
+     "for 'contraction'"},
     {"two unknown keys", train_it, "bad.yaml", "  l_max: 1\n  correlation",
      "  lmax: 1\n  corelation", 78,
      "bad.yaml:10:3: unknown key 'lmax' in model; did you mean 'l_max'?\nbad.yaml:11:3: unknown "

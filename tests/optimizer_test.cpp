@@ -176,8 +176,8 @@ TEST_CASE("optimizer: a factor of the learning rate is that of a part of the wei
   }
   Problem problem;
   OptimizerOptions options = options_of("adam");
-  options.lr_factors = {{"free", 2}, {"decay", 0.1}};
+  options.lr_factors = {{"free", 2}, {"decayd", 0.1}};
   CHECK(message_of<ConfigError>([&] { Optimizer(problem.parameters, options, 0); }) ==
-        "train.optimizer.lr_factors: no weights have 'decay' in their name, as 'decayed' has "
-        "'decayed'");
+        "train.optimizer.lr_factors: no weights have 'decayd' in their names; did you mean "
+        "'decayed'?");
 }

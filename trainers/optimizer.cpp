@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <set>
+#include <sstream>
 
 #include "core/parallel.h"
 #include "core/simd.h"
@@ -38,6 +39,26 @@ Array on_cuda(const Struct& value) {
   return bytes.to(Device::cuda);
 }
 
+// "products.0.contraction.weight_0e_3" has the parts contraction and products.0, among others.
+bool has_part(const std::string& name, const std::string& part) {
+  return ("." + name + ".").find("." + part + ".") != std::string::npos;
+}
+
+void check_lr_factors(const Parameters& parameters, const OptimizerOptions& options) {
+  for (const auto& [part, factor] : options.lr_factors) {
+    std::set<std::string> words;
+    bool used = false;
+    for (const Parameters::Entry& entry : parameters.entries()) {
+      used = used || has_part(entry.name, part);
+      std::istringstream name(entry.name);
+      for (std::string word; std::getline(name, word, '.');) words.insert(word);
+    }
+    check<ConfigError>(used, "train.optimizer.lr_factors: no weights have '", part,
+                       "' in their names",
+                       did_you_mean(part, std::vector<std::string>(words.begin(), words.end())));
+  }
+}
+
 Array zeros_like(const Array& flat) {
   Array array(flat.shape(), flat.dtype(), flat.device());
   array.fill(0);
@@ -70,27 +91,17 @@ double global_norm(const Array& flat) {
 Optimizer::Optimizer(const Parameters& parameters, const OptimizerOptions& options, double ema)
     : options_(options), ema_(ema) {
   check(parameters.flat().defined(), "optimizer: the parameters are not flat yet");
-  std::set<std::string> unused;
-  for (const auto& [part, factor] : options.lr_factors) unused.insert(part);
+  check_lr_factors(parameters, options);
   for (const Parameters::Entry& entry : parameters.entries()) {
     Range range{entry.offset, entry.offset + entry.tensor.size(), entry.decay, 1};
     for (const auto& [part, factor] : options.lr_factors)
-      if (("." + entry.name + ".").find("." + part + ".") != std::string::npos) {
-        range.lr_factor *= factor;
-        unused.erase(part);
-      }
+      if (has_part(entry.name, part)) range.lr_factor *= factor;
     if (!ranges_.empty() && ranges_.back().decay == range.decay &&
         ranges_.back().lr_factor == range.lr_factor && ranges_.back().end == range.begin)
       ranges_.back().end = range.end;
     else
       ranges_.push_back(range);
   }
-  check<ConfigError>(
-      unused.empty(), "train.optimizer.lr_factors: no weights have '",
-      unused.empty() ? "" : *unused.begin(), "' in their name, as '",
-      parameters.entries().front().name, "' has '",
-      parameters.entries().front().name.substr(0, parameters.entries().front().name.find('.')),
-      "'");
   moment1_ = zeros_like(parameters.flat());
   moment2_ = zeros_like(parameters.flat());
   if (options.kind == "amsgrad") moment2_max_ = zeros_like(parameters.flat());

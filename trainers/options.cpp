@@ -1,5 +1,7 @@
 #include "trainers/options.h"
 
+#include <cmath>
+
 #include "core/parallel.h"
 #include "trainers/registry.h"
 
@@ -98,9 +100,9 @@ void OptimizerOptions::fields(Fields& f) {
     "and symmetric contractions",
     non_negative());
   for (const auto& [part, factor] : lr_factors)
-    if (!(factor >= 0))
-      f.reject("lr_factors",
-               concat_text("expected factors of at least 0, found ", factor, " for '", part, "'"));
+    if (!(factor >= 0) || std::isinf(factor))
+      f.reject("lr_factors", concat_text("expected finite factors of at least 0, found ", factor,
+                                         " for '", part, "'"));
   bool ok = betas.size() == 2;
   for (double beta : betas) ok = ok && beta >= 0 && beta < 1;
   if (f.reading() && !ok)
