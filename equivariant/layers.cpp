@@ -199,7 +199,7 @@ SymmetricContraction::SymmetricContraction(Parameters::Scope p, int l_max, int64
     }
     sum.outputs = first_output;
   }
-  op = SymmetricProductOp(std::move(sum), p.device());
+  op = SymmetricProductOp(std::move(sum), p.dtype(), p.device());
 }
 
 Tensor SymmetricContraction::operator()(const Tensor& x, const Segments& species) const {

@@ -87,14 +87,13 @@ namespace {
 // The polynomials by products of matrices and contractions.
 struct SymmetricDefinition {
   int64_t entries, paths, channels;
-  Tensor basis_f32, basis_f64;              // [entries, paths]
+  Tensor basis;                             // [entries, paths]
   std::vector<std::pair<int, Plan>> plans;  // by degree
-  SymmetricDefinition(const SymmetricPolynomials& polynomials, Device device)
+  SymmetricDefinition(const SymmetricPolynomials& polynomials, DType dtype, Device device)
       : entries(static_cast<int64_t>(polynomials.entries.size())),
         paths(polynomials.paths),
         channels(polynomials.channels),
-        basis_f32(polynomials.basis().cast(DType::f32).to(device)),
-        basis_f64(polynomials.basis().to(device)) {
+        basis(polynomials.basis().cast(dtype).to(device)) {
     for (int degree = polynomials.degree(); degree >= 1; --degree) {
       Plan plan = polynomials.plan(degree);
       if (plan.terms() > 0) plans.emplace_back(degree, std::move(plan));
@@ -102,15 +101,12 @@ struct SymmetricDefinition {
   }
   // [species, paths * channels] -> [species, entries * channels], and the transpose of that map.
   Tensor coefficients(const Tensor& w) const {
-    return reshape(matmul(basis(w), reshape(w, {w.dim(0), paths, channels})),
+    return reshape(matmul(basis, reshape(w, {w.dim(0), paths, channels})),
                    {w.dim(0), entries * channels});
   }
   Tensor shares(const Tensor& c) const {
-    return reshape(matmul(basis(c), reshape(c, {c.dim(0), entries, channels}), {.trans_a = true}),
+    return reshape(matmul(basis, reshape(c, {c.dim(0), entries, channels}), {.trans_a = true}),
                    {c.dim(0), paths * channels});
-  }
-  const Tensor& basis(const Tensor& like) const {
-    return like.dtype() == DType::f32 ? basis_f32 : basis_f64;
   }
 };
 
@@ -119,8 +115,8 @@ struct SymmetricDefinition {
 struct SymmetricProductOp::Data {
   SymmetricProgram program;
   SymmetricDefinition definition;
-  Data(SymmetricPolynomials given, Device device)
-      : program(std::move(given)), definition(program.polynomials, device) {}
+  Data(SymmetricPolynomials given, DType dtype, Device device)
+      : program(std::move(given)), definition(program.polynomials, dtype, device) {}
 };
 
 namespace {
@@ -203,8 +199,8 @@ void check_operands(const SymmetricPolynomials& sizes, const Tensor& x, const Te
 
 }  // namespace
 
-SymmetricProductOp::SymmetricProductOp(SymmetricPolynomials polynomials, Device device)
-    : data_(std::make_shared<Data>(std::move(polynomials), device)) {}
+SymmetricProductOp::SymmetricProductOp(SymmetricPolynomials polynomials, DType dtype, Device device)
+    : data_(std::make_shared<Data>(std::move(polynomials), dtype, device)) {}
 
 const SymmetricPolynomials& SymmetricProductOp::polynomials() const {
   return data_->program.polynomials;

@@ -57,7 +57,8 @@ struct MonomialTree {
 class SymmetricProductOp {
  public:
   SymmetricProductOp() = default;
-  explicit SymmetricProductOp(SymmetricPolynomials polynomials, Device device = Device::cpu);
+  // For operands of that type, on that device.
+  SymmetricProductOp(SymmetricPolynomials polynomials, DType dtype, Device device = Device::cpu);
   // x [nodes, components * channels], w [species, paths * channels] -> [nodes, outputs * channels].
   Tensor operator()(const Tensor& x, const Tensor& w, const Segments& species) const;
   // The same by products of matrices and contract_power(): the definition, and what runs on CUDA.

@@ -101,7 +101,7 @@ SymmetricProblem symmetric_problem(const SymmetricCase& c, DType dtype) {
   const int64_t rows = 11, species = 4;
   std::vector<int32_t> index;
   for (int64_t n = 0; n < rows; ++n) index.push_back(n % 3 == 1 ? 3 : static_cast<int32_t>(n % 2));
-  SymmetricProblem p{SymmetricProductOp(sum), Segments(index, species), {}};
+  SymmetricProblem p{SymmetricProductOp(sum, dtype), Segments(index, species), {}};
   p.inputs = {random_tensor({rows, sum.components * c.channels}, 5, dtype),
               random_tensor({species, sum.paths * c.channels}, 6, dtype)};
   return p;

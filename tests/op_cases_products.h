@@ -75,7 +75,7 @@ inline void add_symmetric(std::vector<OpCase>& table) {
     auto f = [=](const Tensors& x) {
       SymmetricContraction used = layer;
       used.weights.assign(x.begin() + 1, x.end());
-      used.op = SymmetricProductOp(layer.op.polynomials(), x[0].device());
+      used.op = SymmetricProductOp(layer.op.polynomials(), x[0].dtype(), x[0].device());
       return Tensors{used(x[0], species)};
     };
     auto reference = [=](const Naives& x) {
@@ -113,7 +113,7 @@ inline void add_symmetric_product(std::vector<OpCase>& table) {
   auto problem = [=](Setup& s, bool fused) {
     const Segments species = s.segments(s.rows, 3);
     auto f = [=](const Tensors& x) {
-      const SymmetricProductOp op(sum, x[0].device());
+      const SymmetricProductOp op(sum, x[0].dtype(), x[0].device());
       return Tensors{fused ? op(x[0], x[1], species) : op.composite(x[0], x[1], species)};
     };
     auto reference = [=](const Naives& x) {
