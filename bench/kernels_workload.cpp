@@ -1,6 +1,7 @@
 // The dearest operations of MACE by themselves, on pseudo-random inputs: value; value and gradient;
-// value, gradient and the gradient of that gradient's square, as a training on forces asks for.
-// bench/peers/kernels.py does the same work with e3nn and mace-torch.
+// value, gradient and that gradient's own gradient, as a training on forces asks for. The
+// cotangents are pseudo-random inputs too. bench/peers/kernels.py does the same work with e3nn and
+// mace-torch.
 #include <memory>
 
 #include "bench/workload.h"
@@ -17,16 +18,6 @@ constexpr int64_t channels = 128, nodes = 135, edges = 2242, elements = 4;
 const Irreps hidden = Irreps::parse("128x0e + 128x1o + 128x2e");
 
 enum class Order { value, gradient, double_gradient };
-
-// Sum of squares, the scalar of which the second gradient is taken.
-Tensor square_sum(const Tensors& tensors) {
-  Tensor total;
-  for (const Tensor& tensor : tensors) {
-    Tensor part = sum(square(tensor));
-    total = total.defined() ? total + part : part;
-  }
-  return total;
-}
 
 Segments neighbors_of_molecules(bool senders) {
   std::vector<int32_t> index(edges);
@@ -55,6 +46,9 @@ Workload convolution_workload(Order order) {
   const Tensor y = Input("y").tensor({edges, harmonics.dim()}, DType::f32);
   const Tensor w = Input("w").tensor({edges, convolution->weight_numel}, DType::f32);
   const Tensor seed = Input("seed").tensor({nodes, convolution->irreps_out.dim()}, DType::f32);
+  const Tensors seeds{Input("seed_x").tensor(x.shape(), DType::f32),
+                      Input("seed_y").tensor(y.shape(), DType::f32),
+                      Input("seed_w").tensor(w.shape(), DType::f32)};
   const Segments sender = neighbors_of_molecules(true), receiver = neighbors_of_molecules(false);
   const Segments edge = one_to_one(edges);
   return tensor_workload([=]() -> Tensors {
@@ -64,7 +58,7 @@ Workload convolution_workload(Order order) {
     const Tensor z = (*convolution)(inputs[0], inputs[1], inputs[2], sender, receiver, edge);
     const bool twice = order == Order::double_gradient;
     const Tensors gradient = tape.grad({z}, inputs, {seed}, {.create_graph = twice});
-    return twice ? tape.grad({square_sum(gradient)}, inputs) : gradient;
+    return twice ? tape.grad(gradient, inputs, seeds) : gradient;
   });
 }
 
@@ -80,8 +74,8 @@ void fill(const Parameters& parameters) {
   }
 }
 
-// MACE's symmetric contraction to L = 0, 1, 2 with its weights. Here the second gradient is of the
-// square of x's gradient alone, as of forces.
+// MACE's symmetric contraction to L = 0, 1, 2 with its weights. Here the second gradient is of x's
+// gradient alone, as of forces.
 Workload contraction_workload(Order order) {
   struct Layer {
     Parameters parameters{DType::f32, 1};
@@ -91,6 +85,7 @@ Workload contraction_workload(Order order) {
   fill(layer->parameters);
   const Tensor x = Input("x").tensor({nodes, 16 * channels}, DType::f32);
   const Tensor seed = Input("seed").tensor({nodes, hidden.dim()}, DType::f32);
+  const Tensor seed_x = Input("seed_x").tensor(x.shape(), DType::f32);
   std::vector<int32_t> kinds(nodes);
   for (int64_t n = 0; n < nodes; ++n) kinds[n] = static_cast<int32_t>(n % elements);
   const Segments species(std::move(kinds), elements);
@@ -104,7 +99,7 @@ Workload contraction_workload(Order order) {
     const Tensor z = layer->contraction(watched, species);
     if (order == Order::gradient) return tape.grad({z}, inputs, {seed});
     const Tensors gradient = tape.grad({z}, {watched}, {seed}, {.create_graph = true});
-    return tape.grad({square_sum(gradient)}, inputs);
+    return tape.grad(gradient, inputs, {seed_x});
   });
 }
 

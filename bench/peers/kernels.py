@@ -3,8 +3,8 @@
     python kernels.py convolution_double [--threads 2]
 
 convolution, contraction: mace-torch 0.3.16 with e3nn 0.4.4; harmonics: any e3nn (0.6.0 is the
-fastest). NAME: value; NAME_gradient: with its gradient; NAME_double: with the gradient of that
-gradient's square. Results are put in casimir's order, [rows, components, channels], before they are
+fastest). NAME: value; NAME_gradient: with its gradient; NAME_double: with that gradient's own
+gradient. Results are put in casimir's order, [rows, components, channels], before they are
 compared; that is not timed.
 """
 
@@ -48,18 +48,18 @@ def ours(x, irreps):
     return exchange(x, irreps, True)
 
 
-def derivatives(order, inputs, compute, seed, squared):
-    """What is timed: `order` derivatives with respect to `inputs`; the second is that of the
-    squares of the first `squared` gradients."""
+def derivatives(order, inputs, compute, seed, seeds=()):
+    """What is timed: `order` derivatives with respect to `inputs`; the second is that of the first
+    gradients, as many as there are `seeds`."""
     def run():
         if order == 0:
             with torch.no_grad():
                 return [compute()]
-        first = inputs if order == 1 else inputs[:squared]
+        first = inputs if order == 1 else inputs[:len(seeds)]
         gradient = torch.autograd.grad(compute(), first, seed, create_graph=order == 2)
         if order == 1:
             return gradient
-        return torch.autograd.grad(sum(g.square().sum() for g in gradient), inputs)
+        return torch.autograd.grad(gradient, inputs, seeds)
 
     return run
 
@@ -84,6 +84,8 @@ def convolution(order):
     y = tensor("y", (EDGES, harmonics.dim)).requires_grad_()
     w = tensor("w", (EDGES, product.weight_numel)).requires_grad_()
     seed = theirs(tensor("seed", (NODES, out.dim)), blocks)
+    seeds = [theirs(tensor("seed_x", x.shape), HIDDEN), tensor("seed_y", y.shape),
+             tensor("seed_w", w.shape)]
     sender, receiver = edge_index()
 
     def compute():
@@ -93,7 +95,7 @@ def convolution(order):
         found = [part.detach() for part in run()]
         return [ours(found[0], HIDDEN if order else blocks), *found[1:]]
 
-    run = derivatives(order, [x, y, w], compute, seed, 3)
+    run = derivatives(order, [x, y, w], compute, seed, seeds)
     return run, results, None
 
 
@@ -108,7 +110,11 @@ def contraction(order):
             values = tensor(f"weight_{ir}_{nu}", tuple(weight.shape)) / weight.shape[1]
             weight.data.copy_(values)
             weights.append(weight)
-    x = tensor("x", (NODES, 16, CHANNELS)).transpose(1, 2).contiguous().requires_grad_()
+
+    def features(name):
+        return tensor(name, (NODES, 16, CHANNELS)).transpose(1, 2).contiguous()
+
+    x = features("x").requires_grad_()
     seed = theirs(tensor("seed", (NODES, HIDDEN.dim)), HIDDEN)
     species = torch.nn.functional.one_hot(torch.arange(NODES) % ELEMENTS, ELEMENTS).float()
 
@@ -118,7 +124,8 @@ def contraction(order):
             return [ours(found[0], HIDDEN)]
         return [found[0].transpose(1, 2), *found[1:]]
 
-    run = derivatives(order, [x, *weights], lambda: module(x, species), seed, 1)
+    run = derivatives(order, [x, *weights], lambda: module(x, species), seed,
+                      [features("seed_x")])
     return run, results, None
 
 
@@ -127,7 +134,7 @@ def harmonics(order):
     module = o3.SphericalHarmonics(o3.Irreps.spherical_harmonics(3), normalize=True,
                                    normalization="component")
     vectors = tensor("vectors", (rows, 3)).requires_grad_()
-    run = derivatives(order, [vectors], lambda: module(vectors), tensor("seed", (rows, 16)), 1)
+    run = derivatives(order, [vectors], lambda: module(vectors), tensor("seed", (rows, 16)))
     return run, lambda: [part.detach() for part in run()], None
 
 
