@@ -54,6 +54,12 @@ const BadInput bad_yaml_cases[] = {
      "lr_factors: {contraction: -1}", 78,
      "bad.yaml:19:30: train.optimizer.lr_factors: expected finite factors of at least 0, found -1 "
      "for 'contraction'"},
+    {"a key of another kind of schedule", train_it, "bad.yaml", "epochs: 1",
+     "schedule: {kind: cosine, gamma: 0.9}", 78,
+     "bad.yaml:18:35: train.schedule.gamma: only kind: exponential has it, found kind: cosine"},
+    {"the default kind of schedule with a key of another", train_it, "bad.yaml", "epochs: 1",
+     "schedule: {hold: 0.5}", 78,
+     "bad.yaml:18:20: train.schedule.hold: only kind: cosine has it, found kind: plateau"},
     {"two unknown keys", train_it, "bad.yaml", "  l_max: 1\n  correlation",
      "  lmax: 1\n  corelation", 78,
      "bad.yaml:10:3: unknown key 'lmax' in model; did you mean 'l_max'?\nbad.yaml:11:3: unknown "

@@ -120,6 +120,15 @@ void ScheduleOptions::fields(Fields& f) {
   f("hold", hold, "cosine: share of the stage before the rate begins to fall", between(0, 0.999));
   f("gamma", gamma, "exponential: the rate is multiplied by this every epoch", between(0.001, 1));
   f("min_lr", min_lr, "the rate never falls below", non_negative());
+  const ScheduleOptions usual;
+  auto only = [&](const char* key, bool changed, const char* of) {
+    if (f.reading() && changed && kind != of)
+      f.reject(key, concat_text("only kind: ", of, " has it, found kind: ", kind));
+  };
+  only("patience", patience != usual.patience, "plateau");
+  only("factor", factor != usual.factor, "plateau");
+  only("hold", hold != usual.hold, "cosine");
+  only("gamma", gamma != usual.gamma, "exponential");
 }
 
 void StageTwoOptions::fields(Fields& f) {
