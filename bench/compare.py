@@ -118,7 +118,8 @@ class Match:
 
 
 def samples_of(servers, rounds):
-    """The samples of each server, ms, which alternate."""
+    """The samples of each server, ms, which alternate. Before each sample stands a run that is not
+    timed: steps of a training follow each other, too, and find their memory in place."""
     samples = [[] for _ in servers]
     for server in servers:
         if server.number("run") < SLOW:
@@ -128,6 +129,7 @@ def samples_of(servers, rounds):
         time.sleep(REST)
     for _ in range(rounds):
         for server, found in zip(servers, samples):
+            server.ask("run")
             found.append(server.number("run"))
             time.sleep(REST)
     return samples
