@@ -1,5 +1,7 @@
 #include "core/memory.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -60,10 +62,15 @@ Pool& pool_of(Device device) {
 }
 thread_local std::shared_ptr<Pool> current_pool;  // of a PoolScope
 
+// Blocks in pages of 2 MiB where the system has them; of smaller blocks too much would stay unused.
+constexpr size_t large_page = size_t{2} << 20, large_block = 16 * large_page;
+
 void* system_allocate(size_t bytes, Device device) {
   if constexpr (cuda_built)
     if (device == Device::cuda) return cuda::allocate(bytes);
-  void* data = std::aligned_alloc(64, bytes);
+  const bool large = bytes >= large_block;
+  void* data = std::aligned_alloc(large ? large_page : 64, bytes);
+  if (data && large) madvise(data, bytes, MADV_HUGEPAGE);  // a wish: it may fail
   if (!data) fail<DeviceError>(device, ": out of memory: wanted ", bytes >> 20, " MiB");
   return data;
 }

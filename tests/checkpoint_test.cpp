@@ -217,3 +217,13 @@ TEST_CASE("checkpoint: settings that decide numbers must agree, the others may d
   CHECK(text.find("train.stage_two is on here, off there") != std::string::npos);
   CHECK(text.find("epochs") == std::string::npos);
 }
+
+TEST_CASE("checkpoint: a key that is newer than the checkpoint stands at its default there") {
+  RunOptions options;
+  Settings older = settings_of(options, {});
+  REQUIRE(older.erase("train.schedule.hold") == 1);
+  CHECK(differences(settings_of(options, {}), older) == "");
+  options.train.schedule.hold = 0.5;
+  CHECK(differences(settings_of(options, {}), older) ==
+        "train.schedule.hold is 0.5 here, 0.0 there");
+}

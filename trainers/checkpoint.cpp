@@ -158,14 +158,16 @@ bool decides_numbers(const std::string& key) {
 
 std::string differences(const Settings& here, const Settings& there) {
   std::string text;
-  auto value = [](const Settings& settings, const std::string& key) {
+  auto value = [](const Settings& settings, const std::string& key, const std::string& otherwise) {
     auto at = settings.find(key);
-    return at == settings.end() ? std::string("absent") : at->second;
+    return at == settings.end() ? otherwise : at->second;
   };
+  const Settings defaults = settings_of(RunOptions{}, {});
   Settings all = here;
   all.insert(there.begin(), there.end());
   for (const auto& [key, ignored] : all) {
-    std::string a = value(here, key), b = value(there, key);
+    const std::string a = value(here, key, "absent");
+    const std::string b = value(there, key, value(defaults, key, "absent"));
     if (a == b || !decides_numbers(key)) continue;
     text += (text.empty() ? "" : "; ") + key + " is " + a + " here, " + b + " there";
   }

@@ -42,7 +42,8 @@ Settings settings_of(RunOptions options, const std::vector<DataFile>& files);
 // Keys that decide the numbers of a training; the others (paths, epochs, threads, how often it
 // saves) may change between a run and its resume.
 bool decides_numbers(const std::string& key);
-// "model.r_max is 5 here, 4.5 there; ..." for the deciding keys that differ, or "".
+// "model.r_max is 5 here, 4.5 there; ..." for the deciding keys that differ, or "". A key that the
+// program of the checkpoint did not have stands at its default there.
 std::string differences(const Settings& here, const Settings& there);
 
 struct Checkpoint {
