@@ -238,9 +238,10 @@ TEST_CASE("report: can be left out; that it cannot be written is a warning") {
 }
 
 TEST_CASE("report: curves are one row per epoch, with what happened on the way") {
-  const LearningCurves curves = learning_curves(
-      metrics_of(10) + "{\"epoch\": 11, \"lo",
-      "epoch 1\nresumed from x, epoch y/step-4.ckpt: step 40, epoch 4, best 0.5 of epoch 2\n");
+  const LearningCurves curves =
+      learning_curves(metrics_of(10) + "{\"epoch\": 11, \"lo",
+                      "{\"epoch\": 3, \"step\": 30, \"seconds\": 1.5, \"time\": 9}\n"
+                      "{\"resumed\": true, \"epoch\": 4, \"step\": 35, \"time\": 10}\n");
   CHECK(curves.epoch.size() == 10);
   CHECK(curves.forces.at(3) == 25);
   CHECK(std::isnan(curves.energy.at(0)));

@@ -179,6 +179,8 @@ TEST_CASE("training: a damaged newest checkpoint is reported and the one before 
   CHECK(contains(log, "damaged checkpoint: " + newest + ": "));
   CHECK(contains(log,
                  "resumed from " + folder.path() + "/run/checkpoints/step-000000006.ckpt: step 6"));
+  CHECK(contains(read_file(folder / "run/timing.jsonl"),
+                 "{\"resumed\": true, \"epoch\": 3, \"step\": 6,"));
   CHECK(same(outcome(folder / "run"), outcome(folder / "whole")));
 }
 

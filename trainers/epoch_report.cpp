@@ -104,4 +104,9 @@ std::string EpochReport::timing_json() const {
                      step, seconds, static_cast<int64_t>(std::time(nullptr)));
 }
 
+std::string resumed_json(int64_t epoch, int64_t step) {
+  return fmt::format("{{\"resumed\": true, \"epoch\": {}, \"step\": {}, \"time\": {}}}", epoch,
+                     step, static_cast<int64_t>(std::time(nullptr)));
+}
+
 }  // namespace casimir

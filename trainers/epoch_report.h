@@ -36,4 +36,7 @@ struct EpochReport {
 
 extern const char* const curve_header;
 
+// The line of timing.jsonl where a run goes on within `epoch`, from 1, with `step` steps done.
+std::string resumed_json(int64_t epoch, int64_t step);
+
 }  // namespace casimir

@@ -46,15 +46,16 @@ std::string text_of(const Json& object, const char* key) {
   return at->is_string() ? at->get<std::string>() : at->dump();
 }
 
-// "resumed from ...: step 120, epoch 7, best ...": epoch 7 is the next one then.
-std::vector<double> resumed_epochs(const std::string& log) {
+bool resumes(const Json& timing) {
+  return timing.contains("resumed");
+}
+
+// The line of a resume names the epoch that went on.
+std::vector<double> resumed_epochs(const std::string& timing) {
   std::vector<double> epochs;
-  std::istringstream in(log);
-  for (std::string line; std::getline(in, line);) {
-    const size_t at = line.rfind(", epoch ");
-    if (line.starts_with("resumed from ") && at != std::string::npos)
-      epochs.push_back(std::atof(line.c_str() + at + 8) - 1);
-  }
+  each_line(timing, [&](const Json& line) {
+    if (resumes(line)) epochs.push_back(number_of(line, "epoch") - 1);
+  });
   return epochs;
 }
 
@@ -62,6 +63,7 @@ Facts training_facts(const LearningCurves& curves, const std::string& timing) {
   Facts facts;
   double seconds = 0, epochs = 0, ended = 0;
   each_line(timing, [&](const Json& line) {
+    if (resumes(line)) return;
     if (const double passed = number_of(line, "seconds"); std::isfinite(passed)) seconds += passed;
     if (const double time = number_of(line, "time"); std::isfinite(time)) ended = time;
     ++epochs;
@@ -123,7 +125,7 @@ std::string name_of_run(const std::string& path) {
 
 }  // namespace
 
-LearningCurves learning_curves(const std::string& metrics, const std::string& train_log) {
+LearningCurves learning_curves(const std::string& metrics, const std::string& timing) {
   LearningCurves curves;
   each_line(metrics, [&](const Json& line) {
     const double epoch = number_of(line, "epoch");
@@ -139,7 +141,7 @@ LearningCurves learning_curves(const std::string& metrics, const std::string& tr
     if (text_of(line, "best") == "true") curves.best = epoch;
     if (number_of(line, "stage") == 2 && !curves.second_stage) curves.second_stage = epoch;
   });
-  curves.resumed = resumed_epochs(train_log);
+  curves.resumed = resumed_epochs(timing);
   return curves;
 }
 
@@ -157,9 +159,9 @@ ReportData describe(const std::string& path, const Model& model) {
   report.config = model.config;
   std::error_code fault;
   if (!fs::is_directory(path, fault)) return report;
-  report.curves =
-      learning_curves(content_of(path + "/metrics.jsonl"), content_of(path + "/train.log"));
-  report.training = training_facts(report.curves, content_of(path + "/timing.jsonl"));
+  const std::string timing = content_of(path + "/timing.jsonl");
+  report.curves = learning_curves(content_of(path + "/metrics.jsonl"), timing);
+  report.training = training_facts(report.curves, timing);
   add_description(report, content_of(path + "/run.json"));
   if (std::string resolved = content_of(path + "/resolved.yaml"); !resolved.empty())
     report.config = std::move(resolved);

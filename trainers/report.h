@@ -11,7 +11,8 @@
 
 namespace casimir {
 
-// metrics.jsonl by columns, with a row per epoch; nan where there was no validation or no label.
+// metrics.jsonl by columns, with a row per epoch; nan where there was no validation or no label;
+// and the interruptions, of timing.jsonl.
 struct LearningCurves {
   std::vector<double> epoch, loss, lr, gradient_norm;
   std::vector<double> valid_loss;
@@ -19,7 +20,7 @@ struct LearningCurves {
   std::optional<double> second_stage, best;    // epochs
   std::vector<double> resumed;                 // epochs after which the run was interrupted
 };
-LearningCurves learning_curves(const std::string& metrics, const std::string& train_log);
+LearningCurves learning_curves(const std::string& metrics, const std::string& timing);
 
 struct ReportData {
   std::string title, subtitle;
