@@ -226,6 +226,9 @@ TEST_CASE("training: a larger max_steps or epochs goes on as if it had always be
   CHECK(same(outcome(folder / "run"), outcome(folder / "whole")));
   REQUIRE(train(request_for(options, folder / "run")) == 0);
   CHECK(contains(read_file(folder / "run/train.log"), "already finished at step 9, epoch 3"));
+  CHECK(!contains(read_file(folder / "whole/timing.jsonl"), "resumed"));
+  REQUIRE(train(request_for(options, folder / "whole")) == 0);  // has nothing left to go on with
+  CHECK(!contains(read_file(folder / "whole/timing.jsonl"), "resumed"));
 }
 
 TEST_CASE("training: another configuration does not resume, never starts over") {

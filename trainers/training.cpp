@@ -82,7 +82,7 @@ void Training::begin() {
     log_->line(fmt::format("resumed from {}: step {}, epoch {}, best {:.6g} of epoch {}",
                            found->path, state_.step, state_.epoch + 1, state_.best,
                            state_.best_epoch));
-    log_->timing(resumed_json(state_.epoch + 1, state_.step));
+    if (!done()) log_->timing(resumed_json(state_.epoch + 1, state_.step));
   } else {
     log_->curve(curve_header);
     save(false);
