@@ -95,8 +95,7 @@ Tensors Parameters::all() const {
   return tensors;
 }
 
-void Parameters::load(const Safetensors& file, const std::string& source,
-                      const std::string& prefix) {
+void Parameters::load(const Safetensors& file, const std::string& source) {
   std::string missing, misshaped, unexpected;
   auto append = [](std::string& list, const std::string& item) {
     list += (list.empty() ? "" : ", ") + item;
@@ -110,16 +109,12 @@ void Parameters::load(const Safetensors& file, const std::string& source,
   std::set<std::string> known;
   for (Entry& entry : entries_) {
     known.insert(entry.name);
-    expect(entry.name, file.find(prefix + entry.name), entry.tensor.shape());
+    expect(entry.name, file.find(entry.name), entry.tensor.shape());
   }
   for (const std::string& name : buffers_)
     expect(name, file.find(name), constants_.at(name).shape());
-  for (const auto& [name, array] : file.arrays) {
-    if (!name.starts_with(prefix)) continue;
-    std::string plain = name.substr(prefix.size());
-    bool other = prefix.empty() && (name.starts_with("raw/") || constants_.contains(name));
-    if (!other && !known.contains(plain)) append(unexpected, plain);
-  }
+  for (const auto& [name, array] : file.arrays)
+    if (!known.contains(name) && !constants_.contains(name)) append(unexpected, name);
   std::string text;
   if (!missing.empty()) text += "missing: " + missing;
   if (!misshaped.empty()) text += (text.empty() ? "" : "; ") + ("mis-shaped: " + misshaped);
@@ -127,21 +122,20 @@ void Parameters::load(const Safetensors& file, const std::string& source,
   check<DataError>(text.empty(), source, ": ", text);
   for (Entry& entry : entries_) {
     Array target = entry.tensor.array();  // shares the buffer
-    target.copy_from(file.at(prefix + entry.name).cast(dtype_));
+    target.copy_from(file.at(entry.name).cast(dtype_));
   }
   for (const std::string& name : buffers_)
     constants_.at(name).copy_from(file.at(name).cast(DType::f64));
 }
 
-void Parameters::save(Safetensors& file, const std::string& prefix, const Array* flat) const {
+void Parameters::save(Safetensors& file, const Array* flat) const {
   for (const Entry& entry : entries_) {
     Array values = entry.tensor.array();
     if (flat)
       values = flat->rows(entry.offset, entry.offset + values.size()).reshaped(values.shape());
-    file.add(prefix + entry.name, values.to(Device::cpu).copy());
+    file.add(entry.name, values.to(Device::cpu).copy());
   }
-  if (prefix.empty())
-    for (const auto& [name, value] : constants_) file.add(name, value.copy());
+  for (const auto& [name, value] : constants_) file.add(name, value.copy());
 }
 
 }  // namespace casimir

@@ -79,11 +79,10 @@ class Parameters {
   void watch(Tape& tape) const { tape.watch_store(id_, static_cast<int32_t>(entries_.size())); }
 
   // Values by name. Strict: missing, unexpected and mis-shaped names are listed together (DataError
-  // that starts with `source`). Names with `prefix` are read, the prefix removed. Types are
-  // converted.
-  void load(const Safetensors& file, const std::string& source, const std::string& prefix = "");
-  // Constants are written without prefix, once.
-  void save(Safetensors& file, const std::string& prefix = "", const Array* flat = nullptr) const;
+  // that starts with `source`). Types are converted.
+  void load(const Safetensors& file, const std::string& source);
+  // The values, or those of `flat` (as flat()), and the constants.
+  void save(Safetensors& file, const Array* flat = nullptr) const;
 
  private:
   DType dtype_;

@@ -13,7 +13,6 @@ namespace {
 
 constexpr const char* format = "casimir-model";
 constexpr const char* format_version = "1";
-constexpr const char* raw_prefix = "raw/";
 
 std::string metadata_of(const Safetensors& file, const std::string& path, const std::string& key) {
   auto at = file.metadata.find(key);
@@ -127,12 +126,12 @@ void check_orders(const Safetensors& file, const std::string& path, const ModelO
   }
 }
 
-// The arrays to evaluate with.
+// Without those that earlier versions wrote beside the averaged weights.
 Safetensors plain_arrays(const Safetensors& file) {
   Safetensors plain;
   plain.metadata = file.metadata;
   for (const auto& [name, array] : file.arrays)
-    if (!name.starts_with(raw_prefix)) plain.add(name, array);
+    if (!name.starts_with("raw/")) plain.add(name, array);
   return plain;
 }
 
@@ -162,12 +161,7 @@ Model make_model(const ModelOptions& options, const MaceConstants& constants, ui
 Safetensors model_content(const Model& model, const Array* average) {
   Safetensors file;
   file.metadata = {{"format", format}, {"version", format_version}, {"config", model.config}};
-  model.parameters->save(file, "", average);
-  if (!average) return file;
-  Safetensors raw;  // once more, under the prefix, without the constants
-  model.parameters->save(raw, raw_prefix);
-  for (const auto& [name, array] : raw.arrays)
-    if (name.starts_with(raw_prefix)) file.add(name, array);
+  model.parameters->save(file, average);
   return file;
 }
 

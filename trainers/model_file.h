@@ -26,9 +26,9 @@ struct Model {
 Model make_model(const ModelOptions& options, const MaceConstants& constants, uint64_t seed,
                  Device device = Device::cpu);
 
-// One safetensors file. Plain names hold the weights to evaluate with: the averaged ones when
-// `average` (flat, as Parameters::flat()) is given, and then "raw/NAME" the weights themselves.
-// Metadata: format casimir-model, version 1, config. Written atomically, with a checksum.
+// One safetensors file with the weights to evaluate with: the averaged ones when `average` (flat,
+// as Parameters::flat()) is given. Metadata: format casimir-model, version 1, config. Written
+// atomically, with a checksum.
 void save_model(const std::string& path, const Model& model, const Array* average = nullptr);
 Safetensors model_content(const Model& model, const Array* average = nullptr);
 
