@@ -133,7 +133,7 @@ void Parameters::save(Safetensors& file, const Array* flat) const {
     Array values = entry.tensor.array();
     if (flat)
       values = flat->rows(entry.offset, entry.offset + values.size()).reshaped(values.shape());
-    file.add(entry.name, values.to(Device::cpu).copy());
+    file.add(entry.name, values.to(Device::cpu).cast(dtype_).copy());
   }
   for (const auto& [name, value] : constants_) file.add(name, value.copy());
 }

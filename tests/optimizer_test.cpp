@@ -102,6 +102,35 @@ TEST_CASE("optimizer: the average follows with min(ema, (1 + t) / (10 + t))") {
   CHECK_FALSE(none.average().defined());
 }
 
+TEST_CASE("optimizer: the average of f32 weights arrives, however little they have moved") {
+  Parameters parameters(DType::f32, 1);
+  parameters.root().get("one", {1}, [](Array& values, Random&) { values.fill(1); });
+  parameters.flatten();
+  OptimizerOptions options = options_of("adam");
+  options.weight_decay = 0;
+  Optimizer optimizer(parameters, options, 0.99);
+  Array gradient({1}, DType::f32);
+  gradient.fill(0);
+  for (int t = 0; t < 1000; ++t) optimizer.step(parameters, gradient, 0.03);
+  parameters.flat().data<float>()[0] = 1.000001f;  // a hundredth of the way rounds to nothing
+  for (int t = 0; t < 3000; ++t) optimizer.step(parameters, gradient, 0.03);
+  CHECK(optimizer.average().data<double>()[0] == doctest::Approx(1.000001f).epsilon(1e-12));
+}
+
+TEST_CASE("optimizer: an average in f32, of an earlier version, is read") {
+  Problem problem;
+  Optimizer first(problem.parameters, options_of("adam"), 0.99);
+  first.step(problem.parameters, problem.gradient(0), 0.03);
+  Safetensors file;
+  first.save(file);
+  for (auto& [name, array] : file.arrays)
+    if (name == "average") array = array.cast(DType::f32);
+  Optimizer second(problem.parameters, options_of("adam"), 0.99);
+  second.load(file, 1);
+  CHECK(second.average().to_vector<double>() ==
+        first.average().cast(DType::f32).cast(DType::f64).to_vector<double>());
+}
+
 TEST_CASE("optimizer: saved and loaded, it goes on with the same bits") {
   for (const char* kind : {"adam", "amsgrad"}) {
     Problem whole, halves;

@@ -32,7 +32,7 @@ struct ByHand {
 double validation_loss(Model& model, const Array& average, const Data& data,
                        const RunOptions& options, const LossWeights& weights) {
   Array kept = model.parameters->flat().copy();
-  model.parameters->flat().copy_from(average);
+  model.parameters->flat().copy_from(average.cast(model.dtype()));
   double sum = 0;
   const BatchOptions batches{.batch_size = options.train.batch_size, .shuffle = false};
   for (const auto& which : plan_batches(data.valid, batches, 0))
@@ -74,7 +74,7 @@ ByHand train_by_hand(const RunOptions& options) {
     if (epoch == begin) best = INFINITY;
     if (now.valid_loss < best) {
       best = now.valid_loss;
-      result.best = optimizer.average().to_vector<float>();
+      result.best = optimizer.average().cast(DType::f32).to_vector<float>();
     }
     result.epochs.push_back(now);
   }

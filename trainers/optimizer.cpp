@@ -105,7 +105,8 @@ Optimizer::Optimizer(const Parameters& parameters, const OptimizerOptions& optio
   moment1_ = zeros_like(parameters.flat());
   moment2_ = zeros_like(parameters.flat());
   if (options.kind == "amsgrad") moment2_max_ = zeros_like(parameters.flat());
-  if (ema > 0) average_ = parameters.flat().copy();
+  if (ema > 0)
+    average_ = parameters.flat().copy().to(Device::cpu).cast(DType::f64).to(parameters.device());
 }
 
 Update<double> Optimizer::begin_step(double lr) {
@@ -132,7 +133,7 @@ UpdatePointers<T> Optimizer::pointers(Array& flat, const Array& gradient) {
           moment1_.data<T>(),
           moment2_.data<T>(),
           moment2_max_.defined() ? moment2_max_.data<T>() : nullptr,
-          average_.defined() ? average_.data<T>() : nullptr,
+          average_.defined() ? average_.data<double>() : nullptr,
           gradient.data<T>()};
 }
 
@@ -186,7 +187,8 @@ void Optimizer::save(Safetensors& file) const {
 void Optimizer::load(const Safetensors& file, int64_t steps) {
   auto restore = [&](const char* name, Array& array) {
     if (!array.defined()) return;
-    const Array& stored = file.at(name);
+    Array stored = file.at(name);
+    if (&array == &average_) stored = stored.cast(DType::f64);  // f32 in earlier versions
     check<DataError>(stored.shape() == array.shape() && stored.dtype() == array.dtype(), name, ": ",
                      stored.dtype(), " of shape ", stored.shape(), ", expected ", array.dtype(),
                      " of shape ", array.shape());

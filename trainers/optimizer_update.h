@@ -13,13 +13,13 @@ namespace casimir {
 template <class T>
 struct Update {
   T decay_gradient, decay_weight, beta1, beta2, step_size, root_scale, epsilon, gradient_scale;
-  T follow;  // share of the way that the average goes
+  double follow;  // share of the way that the average goes
   bool amsgrad;
 
   template <class To>
   CASIMIR_HD_INLINE Update<To> as() const {
-    return {To(decay_gradient), To(decay_weight), To(beta1),          To(beta2),  To(step_size),
-            To(root_scale),     To(epsilon),      To(gradient_scale), To(follow), amsgrad};
+    return {To(decay_gradient), To(decay_weight), To(beta1),          To(beta2), To(step_size),
+            To(root_scale),     To(epsilon),      To(gradient_scale), follow,    amsgrad};
   }
 };
 
@@ -43,7 +43,8 @@ struct StepOutcome {
 // Parameters, moments and average (a may be nullptr), and the gradient.
 template <class T>
 struct UpdatePointers {
-  T *p, *m, *v, *v_max, *a;
+  T *p, *m, *v, *v_max;
+  double* a;
   const T* g;
 };
 
@@ -58,7 +59,7 @@ CASIMIR_HD_INLINE void update_element(const UpdatePointers<T>& x, const Update<T
   if (u.amsgrad) v = x.v_max[i] = x.v_max[i] < v ? v : x.v_max[i];
   p -= u.step_size * m / (std::sqrt(v) * u.root_scale + u.epsilon);
   x.p[i] = p;
-  if (x.a) x.a[i] += u.follow * (p - x.a[i]);
+  if (x.a) x.a[i] += u.follow * (static_cast<double>(p) - x.a[i]);
 }
 
 }  // namespace casimir

@@ -118,22 +118,20 @@ namespace {
 // While it lives, the parameters hold the averaged weights.
 class Averaged {
  public:
-  Averaged(Parameters& parameters, Array& average) : parameters_(parameters), average_(average) {
-    swap();
+  Averaged(Parameters& parameters, const Array& average) : flat_(parameters.flat()) {
+    if (!average.defined()) return;
+    kept_ = flat_.copy();
+    flat_.copy_from(average.to(Device::cpu).cast(flat_.dtype()));
   }
-  ~Averaged() { swap(); }
+  ~Averaged() {
+    if (kept_.defined()) flat_.copy_from(kept_);
+  }
   Averaged(const Averaged&) = delete;
   Averaged& operator=(const Averaged&) = delete;
 
  private:
-  void swap() {
-    if (!average_.defined()) return;
-    Array kept = average_.copy();
-    average_.copy_from(parameters_.flat());
-    parameters_.flat().copy_from(kept);
-  }
-  Parameters& parameters_;
-  Array& average_;
+  Array& flat_;
+  Array kept_;
 };
 
 }  // namespace
