@@ -188,7 +188,8 @@ void Optimizer::load(const Safetensors& file, int64_t steps) {
   auto restore = [&](const char* name, Array& array) {
     if (!array.defined()) return;
     Array stored = file.at(name);
-    if (&array == &average_) stored = stored.cast(DType::f64);  // f32 in earlier versions
+    if (&array == &average_ && stored.dtype() == DType::f32)  // as earlier versions kept it
+      stored = stored.cast(DType::f64);
     check<DataError>(stored.shape() == array.shape() && stored.dtype() == array.dtype(), name, ": ",
                      stored.dtype(), " of shape ", stored.shape(), ", expected ", array.dtype(),
                      " of shape ", array.shape());

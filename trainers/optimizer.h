@@ -25,8 +25,8 @@ void judge_step(const Array& loss, const Array& gradient, double clip, Array& ou
 // as torch.optim.Adam and AdamW do (Kingma and Ba 2015, arXiv:1412.6980; Loshchilov and Hutter
 // 2019, arXiv:1711.05101; Reddi et al. 2018, arXiv:1904.09237). Then the average follows:
 //   a += (1 - min(ema, (1 + t) / (10 + t))) (p - a)
-// in f64 whatever the type of the parameters: in f32 an average stands still once the parameters
-// move by less than 3e-5 of their size, as at the end of a schedule.
+// in f64 whatever the type of the parameters: in f32, with ema 0.999, an average stands still once
+// the parameters are within 3e-5 of their size from it, as at the end of a schedule.
 class Optimizer {
  public:
   Optimizer(const Parameters& parameters, const OptimizerOptions& options, double ema);
