@@ -51,6 +51,12 @@ const TemporaryFolder& trained() {
   return folder;
 }
 
+int count(const std::string& text, const std::string& part) {
+  int found = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+  return found;
+}
+
 bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
@@ -241,14 +247,18 @@ TEST_CASE("report: curves are one row per epoch, with what happened on the way")
   const LearningCurves curves =
       learning_curves(metrics_of(10) + "{\"epoch\": 11, \"lo",
                       "{\"epoch\": 3, \"step\": 30, \"seconds\": 1.5, \"time\": 9}\n"
-                      "{\"resumed\": true, \"epoch\": 4, \"step\": 35, \"time\": 10}\n");
+                      "{\"resumed\": true, \"epoch\": 4, \"step\": 35, \"time\": 10}\n"
+                      "{\"resumed\": true, \"epoch\": 4, \"step\": 37, \"time\": 11}\n"
+                      "{\"resumed\": true, \"epoch\": 8, \"step\": 71, \"time\": 15}\n");
   CHECK(curves.epoch.size() == 10);
   CHECK(curves.forces.at(3) == 25);
   CHECK(std::isnan(curves.energy.at(0)));
   CHECK(curves.second_stage == 6);
   CHECK(curves.best == 9);
-  CHECK(curves.resumed == std::vector<double>{3});
-  CHECK(has(curve_pictures(curves).at(0).svg, ">resumed</text>"));
+  CHECK(curves.resumed == std::vector<double>{3, 3, 7});
+  const std::string loss = curve_pictures(curves).at(0).svg;
+  CHECK(count(loss, ">resumed</text>") == 1);
+  CHECK(count(loss, "stroke-dasharray") == 5);  // three times resumed, stage two, best
   CHECK(learning_curves("", "").epoch.empty());
 }
 

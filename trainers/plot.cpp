@@ -182,8 +182,9 @@ std::string marks_svg(const Area& area) {
   for (const Mark& mark : area.plot.marks) {
     const double x = area.x(mark.x);
     if (!(x >= left && x <= width - right)) continue;
-    const bool fits = x + 7.0 * static_cast<double>(mark.text.size()) < width - right;
     out += segment(x, top, x, area.base(), "mark", grey, " stroke-dasharray=\"4 3\"");
+    if (mark.text.empty()) continue;
+    const bool fits = x + 7.0 * static_cast<double>(mark.text.size()) < width - right;
     out += text_at(fits ? x + 5 : x - 5, row, fits ? "start" : "end", "faint halo", mark.text);
     row = row > top + 30 ? top + 11 : row + 14;  // so that words of near marks do not meet
   }

@@ -33,7 +33,7 @@ struct Line {
 // and last, in order. So the picture of many points costs as much as that of few.
 Line thinned(const Line& line, const Axis& x, const Axis& y, int pixels);
 
-struct Mark {  // a vertical line with a word
+struct Mark {  // a vertical line, with a word or without
   double x = 0;
   std::string text;
 };

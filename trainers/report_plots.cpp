@@ -8,6 +8,7 @@ namespace casimir {
 namespace {
 
 constexpr size_t most_bars = 24;
+constexpr size_t most_resumes = 20;
 constexpr int square = 430;  // height at which both axes are equally long
 
 bool any_number(const std::vector<double>& values) {
@@ -17,8 +18,10 @@ bool any_number(const std::vector<double>& values) {
 std::vector<Mark> marks_of(const LearningCurves& curves, bool best) {
   std::vector<Mark> marks;
   if (curves.second_stage) marks.push_back({*curves.second_stage, "stage two"});
-  for (double epoch : curves.resumed)
-    if (curves.resumed.size() <= 5) marks.push_back({epoch, "resumed"});
+  const std::vector<double>& resumed = curves.resumed;
+  if (resumed.size() <= most_resumes)
+    for (const double& epoch : resumed)  // one word for all, at the last
+      marks.push_back({epoch, &epoch == &resumed.back() ? "resumed" : ""});
   if (best && curves.best) marks.push_back({*curves.best, "best"});
   return marks;
 }
