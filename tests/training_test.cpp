@@ -198,6 +198,23 @@ TEST_CASE("training: resumes from a named checkpoint, and refuses a missing one"
   CHECK(message_of<MissingError>([&] { train(request); }).find("none.ckpt") != std::string::npos);
 }
 
+TEST_CASE("training: a second stage that would begin too late is said to be missing") {
+  TemporaryFolder folder;
+  write_silicon(folder / "si.xyz", 8);
+  RunOptions options = small_run(folder / "si.xyz");
+  options.train.epochs = 2;
+  options.train.stage_two.emplace();
+  for (int64_t begin : {1, 2}) {
+    options.train.stage_two->start_epoch = begin;
+    const std::string run = folder / ("from_" + std::to_string(begin));
+    REQUIRE(train(request_for(options, run)) == 0);
+    const std::string warning =
+        "warning: no second stage: it begins after epoch 2, train.epochs is 2";
+    CHECK(contains(read_file(run + "/train.log"), warning) == (begin == 2));
+    CHECK(contains(read_file(run + "/metrics.jsonl"), "\"stage\": 2") == (begin == 1));
+  }
+}
+
 TEST_CASE("training: max_time ends with exit code 75 and can go on") {
   TemporaryFolder folder;
   write_silicon(folder / "si.xyz", 8);

@@ -120,6 +120,9 @@ void Training::describe() {
   int64_t batches = loader_.batches(0), steps = train_.epochs * batches;
   if (train_.max_steps) steps = std::min(steps, *train_.max_steps);
   log_->line(fmt::format("{} epochs of {} steps: {} steps", train_.epochs, batches, steps));
+  if (train_.stage_two && !train_.patience && planned_second_epoch() >= train_.epochs)
+    log_->line(fmt::format("warning: no second stage: it begins after epoch {}, train.epochs is {}",
+                           planned_second_epoch(), train_.epochs));
 }
 
 void Training::save(bool best) {
