@@ -260,6 +260,20 @@ TEST_CASE("evaluate: predictions are added to the frames as read") {
   }
 }
 
+TEST_CASE("evaluate: the trained models of configs are read, and as good as they were") {
+  struct Trained {
+    const char* path;
+    double energy, forces;  // RMSE in eV and eV/A, as casimir evaluate printed them
+  };
+  for (const Trained& t : {Trained{"3bpa/trained/mace-l2.safetensors", 2.833e-3, 3.854e-3}}) {
+    const Model model = load_model(std::string(CASIMIR_SOURCE_DIR "/configs/") + t.path);
+    std::vector<Frame> frames = read_extxyz(CASIMIR_SOURCE_DIR "/tests/reference/3bpa_20.xyz");
+    const FrameErrors found = evaluate_frames(model, frames);
+    CHECK(found.errors.total.energy.rmse() == doctest::Approx(t.energy).epsilon(0.02));
+    CHECK(found.errors.total.forces.rmse() == doctest::Approx(t.forces).epsilon(0.002));
+  }
+}
+
 TEST_CASE("check: a sound potential passes") {
   CHECK(failures("") == "");
   Model model = small_model({1, 6, 8});
